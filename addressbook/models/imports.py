@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.scoping import CompanyModel
+
+
+class Import(CompanyModel):
+    """A file of contacts, read in the background."""
+
+    class Status(models.TextChoices):
+        MAPPING = "mapping", _("columns to be chosen")
+        QUEUED = "queued", _("waiting")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    class Known(models.TextChoices):
+        FILL = "fill", _("fill in what is empty")
+        OVERWRITE = "overwrite", _("overwrite")
+        SKIP = "skip", _("leave as they are")
+
+    file_name = models.CharField(max_length=255)
+    content = models.TextField(help_text=_("The file as text; emptied when done."), blank=True)
+    delimiter = models.CharField(max_length=1, default=",")
+    has_header = models.BooleanField(default=True)
+    columns = models.JSONField(default=list, help_text=_("The file's columns in order."))
+    mapping = models.JSONField(default=dict, help_text=_("Field → column number."))
+    default_country = models.CharField(max_length=2, blank=True)
+    known = models.CharField(max_length=10, choices=Known.choices, default=Known.FILL)
+    groups = models.ManyToManyField("addressbook.Group", blank=True, related_name="+")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.MAPPING)
+    error = models.CharField(max_length=300, blank=True)
+    rows = models.IntegerField(default=0)
+    rows_read = models.IntegerField(default=0)
+    created = models.IntegerField(default=0)
+    updated = models.IntegerField(default=0)
+    unchanged = models.IntegerField(default=0)
+    suppressed = models.IntegerField(default=0)
+    rejected = models.IntegerField(default=0)
+    created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class RejectedRow(CompanyModel):
+    """A row that was left out, with the reason."""
+
+    import_run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rejected_rows")
+    line = models.IntegerField()
+    cells = models.JSONField()
+    code = models.CharField(max_length=40)
+    reason = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["import_run", "line"], name="one_rejection_per_line")]

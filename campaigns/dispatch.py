@@ -1,0 +1,237 @@
+"""The one way out of the house: claim, last look, render, hand over, outcome.
+
+1. *Claim* a batch: one gateway request's worth becomes `handing`, committed at once.
+2. *Last look*: a statement of its own reads the batch together with the suppressions.
+   An opt-out that was acknowledged before it always wins.
+3. *Render* each text with its opt-out line.
+4. *Hand over*; if rendering took longer than MAX_GAP_SECONDS, look again first.
+5. *Store* what became of each message; the batch is done.
+
+A worker that dies after step 1 leaves a batch that nobody claims again; `sweep` marks
+its messages `unknown` after LEASE. (Promises 1 and 5.)
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.scoping import company_scope
+from campaigns import audience
+from campaigns.models import Campaign
+from campaigns.texts import Composer
+from lib import sql
+from lib.wake import wake
+from messaging.gateways import ADAPTERS, Outcome, Outgoing, Verdict
+from messaging.models import Batch, Gateway, Message
+from messaging.models.message import Category
+from messaging.segments import measure
+from optout.links import unsubscribe_header
+
+STATEMENTS = sql.named(Path(__file__).parent / "sql" / "dispatch.sql")
+#: After this long in `handing` a worker is taken for dead.
+LEASE = timedelta(seconds=60)
+#: The last look must not be older than this when the first byte leaves.
+MAX_GAP_SECONDS = 0.2
+#: How long a refused-for-now batch waits.
+RETRY_AFTER = timedelta(seconds=30)
+
+STATUS_OF = {
+    Verdict.ACCEPTED: Message.Status.SENT,
+    Verdict.DELIVERED: Message.Status.DELIVERED,
+    Verdict.REJECTED: Message.Status.FAILED,
+    Verdict.UNKNOWN: Message.Status.UNKNOWN,
+}
+
+log = logging.getLogger("stopgate.dispatch")
+
+
+def run(*, category: str, seconds: float = 20) -> bool:
+    """Hand over batch after batch for about this long; True when there is more to do."""
+    worker = uuid.uuid4()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        batch = claim(worker=worker, category=category)
+        if batch is None:
+            return False
+        hand_over(batch, worker=worker)
+    return True
+
+
+def claim(*, worker: uuid.UUID, category: str) -> Batch | None:
+    rows = _run("claim", {"worker": worker, "category": category})
+    if not rows:
+        return None
+    fields = ("pk", "company_id", "gateway_id", "campaign_id", "category")
+    return Batch(**dict(zip(fields, rows[0], strict=True)))
+
+
+def hand_over(batch: Batch, *, worker: uuid.UUID) -> None:
+    """Steps 2 to 5 for a claimed batch."""
+    gateway = Gateway.objects.of(batch.company_id).get(pk=batch.gateway_id)
+    composer = Composer.of(batch)
+    for _attempt in range(3):
+        looked_at = time.monotonic()
+        rows = _look(batch, worker=worker, composer=composer)
+        free = [row for row in rows if not row[SUPPRESSED]]
+        outgoing = [_outgoing(row, composer=composer) for row in free]
+        if time.monotonic() - looked_at <= MAX_GAP_SECONDS:
+            break
+    gap_ms = (time.monotonic() - looked_at) * 1000
+    sent_at = timezone.now()
+    outcomes = _send(gateway, outgoing)
+    _store(batch, worker=worker, rows=rows, outgoing=outgoing, outcomes=outcomes, gap_ms=gap_ms, sent_at=sent_at)
+    if batch.campaign_id:
+        _run("finish", {"campaign": batch.campaign_id})
+
+
+# Columns of the last look.
+ID, CHANNEL, ADDRESS, COUNTRY, LANGUAGE, METHOD, SENDER, REPLY_CODE, SUBJECT, TEXT, SUPPRESSED = range(11)
+FIRST_EXTRA = 11
+
+
+def _look(batch: Batch, *, worker: uuid.UUID, composer: Composer) -> list[tuple[Any, ...]]:
+    columns, joins = composer.contact_columns()
+    statement = STATEMENTS["last_look"].replace("{columns}", columns).replace("{joins}", joins)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"worker": worker, "batch": batch.pk})
+        return cursor.fetchall()
+
+
+def _outgoing(row: tuple[Any, ...], *, composer: Composer) -> Outgoing:
+    text = row[TEXT] or composer.text(
+        message_id=row[ID],
+        channel=row[CHANNEL],
+        address=row[ADDRESS],
+        language=row[LANGUAGE],
+        method=row[METHOD],
+        reply_code=row[REPLY_CODE],
+        country=row[COUNTRY],
+        contact=row[FIRST_EXTRA:],
+    )
+    return Outgoing(
+        id=row[ID],
+        channel=row[CHANNEL],
+        to=row[ADDRESS],
+        sender=row[SENDER],
+        subject=row[SUBJECT] or composer.subject,
+        text=text,
+        list_unsubscribe=unsubscribe_header(row[ID]) if row[CHANNEL] == "email" and row[METHOD] else "",
+    )
+
+
+def _send(gateway: Gateway, outgoing: Sequence[Outgoing]) -> Sequence[Outcome]:
+    if not outgoing:
+        return []
+    try:
+        outcomes = ADAPTERS[gateway.kind](gateway).send(outgoing)
+    except Exception:  # an adapter's fault hides what the provider took: the honest word is unknown
+        log.exception("gateway %s failed", gateway.pk)
+        return [Outcome(Verdict.UNKNOWN, error="the gateway failed")] * len(outgoing)
+    if len(outcomes) != len(outgoing):
+        return [Outcome(Verdict.UNKNOWN, error="the gateway's answer was incomplete")] * len(outgoing)
+    return outcomes
+
+
+def _store(
+    batch: Batch,
+    *,
+    worker: uuid.UUID,
+    rows: Sequence[tuple[Any, ...]],
+    outgoing: Sequence[Outgoing],
+    outcomes: Sequence[Outcome],
+    gap_ms: float,
+    sent_at: Any,
+) -> None:
+    ids, statuses, texts, encodings, segments, provider_ids, errors = [], [], [], [], [], [], []
+    again = []
+    for message, outcome in zip(outgoing, outcomes, strict=True):
+        if outcome.verdict is Verdict.RETRYABLE:
+            again.append(message.id)
+            continue
+        encoding, parts = "", 0
+        if message.channel == "sms":
+            size = measure(message.text)
+            encoding, parts = size.encoding, size.segments
+        ids.append(message.id)
+        statuses.append(STATUS_OF[outcome.verdict])
+        texts.append(message.text)
+        encodings.append(encoding)
+        segments.append(parts)
+        provider_ids.append(outcome.provider_id)
+        errors.append(outcome.error)
+    for row in rows:
+        if row[SUPPRESSED]:
+            ids.append(row[ID])
+            statuses.append(Message.Status.SUPPRESSED)
+            texts.append("")
+            encodings.append("")
+            segments.append(0)
+            provider_ids.append("")
+            errors.append("")
+    arguments = {
+        "batch": batch.pk,
+        "worker": worker,
+        "gap_ms": gap_ms,
+        "sent_at": sent_at,
+        "ids": ids,
+        "statuses": [str(s) for s in statuses],
+        "texts": texts,
+        "encodings": encodings,
+        "segments": segments,
+        "provider_ids": provider_ids,
+        "errors": errors,
+    }
+    with transaction.atomic():
+        if again:
+            _run("again", {"batch": batch.pk, "ids": again, "wait": RETRY_AFTER})
+        _run("store", arguments)
+
+
+def sweep() -> None:
+    """What a crash or a lost wake-up left: due campaigns, unbuilt audiences, dead workers' batches."""
+    _run("abandoned", {"lease": LEASE})
+    for campaign in Campaign.objects.across_companies().filter(
+        status=Campaign.Status.SCHEDULED, scheduled_at__lte=timezone.now()
+    ):
+        campaign.launch()
+    build_due()
+    _run("finish", {"campaign": None})
+    _run("squash", {})
+
+
+def build_due() -> None:
+    for campaign in Campaign.objects.across_companies().to_build().select_related("company"):
+        with company_scope(campaign.company_id):
+            try:
+                audience.build(campaign)
+            except audience.NoGateway:
+                log.error("campaign %s cannot be sent: its company has no gateway", campaign.pk)
+
+
+def send_due(*, category: str) -> None:
+    """A job's worth of sending; asks for the next job when there is more."""
+    if category == Category.MARKETING:
+        build_due()
+    if run(category=category):
+        wake(f"campaigns.send_{category}")
+    _run("finish", {"campaign": None})
+
+
+def due(*, category: str) -> bool:
+    rows = Batch.objects.across_companies().filter(status=Batch.Status.QUEUED, category=category)
+    return rows.filter(due_at__lte=timezone.now()).exists()
+
+
+def _run(name: str, arguments: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(STATEMENTS[name], arguments)
+        return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,66 @@
+"""Merge fields of a text (pure). One pass over a closed list; values are never expanded again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+FIELDS = ("first_name", "last_name", "company", "email", "phone")
+OPT_OUT = "opt_out"
+_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.]{0,60})(?:\|([^{}|]{0,60}))?\}", re.ASCII)
+_ATTRIBUTE = re.compile(r"attr\.[A-Za-z0-9_]{1,40}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+
+
+class UnknownField(ValueError):
+    """A merge field that does not exist."""
+
+    def __init__(self, field: str) -> None:
+        allowed = ", ".join(f"{{{name}}}" for name in (*FIELDS, "attr.NAME", OPT_OUT))
+        super().__init__(f"{{{field}}} is not a field. You can use {allowed}.")
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    fallback: str
+
+
+class Template:
+    """A parsed text: literal parts and fields in order."""
+
+    def __init__(self, parts: list[str | _Field]) -> None:
+        self._parts = parts
+        self._places_line = any(isinstance(p, _Field) and p.name == OPT_OUT for p in parts)
+        self.fields = {p.name for p in parts if isinstance(p, _Field)} - {OPT_OUT}
+
+    @classmethod
+    def parse(cls, body: str, *, category: str = "marketing") -> Template:
+        """Raises UnknownField; transactional texts have no opt-out line, so no place for one either."""
+        parts: list[str | _Field] = []
+        end = 0
+        for found in _FIELD.finditer(body):
+            name, fallback = found[1], found[2] or ""
+            known = name in FIELDS or _ATTRIBUTE.fullmatch(name) or (name == OPT_OUT and category == "marketing")
+            if not known:
+                raise UnknownField(name)
+            parts += [body[end : found.start()], _Field(name, fallback)]
+            end = found.end()
+        parts.append(body[end:])
+        return cls([p for p in parts if p != ""])
+
+    def render(self, values: Mapping[str, str], *, opt_out: str | None) -> str:
+        """The line goes to its place, else on a line of its own at the end."""
+        out = []
+        for part in self._parts:
+            if isinstance(part, str):
+                out.append(part)
+            elif part.name == OPT_OUT:
+                out.append(opt_out or "")
+            else:
+                out.append(_CONTROL.sub(" ", values.get(part.name) or "").strip() or part.fallback)
+        if opt_out and not self._places_line:
+            out.append("\n" + opt_out)
+        return "".join(out)

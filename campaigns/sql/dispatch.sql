@@ -1,0 +1,67 @@
+-- name: claim
+-- One gateway request's worth. Committed on its own before anything else happens;
+-- SKIP LOCKED lets any number of workers claim side by side. Index batch_due.
+UPDATE messaging_batch SET status = 'handing', claimed_at = clock_timestamp(), claimed_by = %(worker)s
+WHERE id = (
+  SELECT id FROM messaging_batch
+  WHERE status = 'queued' AND category = %(category)s AND due_at <= clock_timestamp()
+  ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id, company_id, gateway_id, campaign_id, category;
+
+-- name: last_look
+-- A statement of its own after the claim has committed: its snapshot sees every opt-out
+-- acknowledged until now. `claimed_by` keeps out a worker that slept beyond its lease.
+SELECT m.id, m.channel, m.address, m.country, m.language, m.method, m.sender, m.reply_code, m.subject, m.text,
+       s.id IS NOT NULL AS suppressed{columns}
+FROM messaging_message m
+JOIN messaging_batch b ON b.id = m.batch_id AND b.status = 'handing' AND b.claimed_by = %(worker)s
+LEFT JOIN addressbook_suppression s ON m.category = 'marketing'
+  AND s.company_id = m.company_id AND s.channel = m.channel AND s.digest = m.digest{joins}
+WHERE m.batch_id = %(batch)s AND m.status = 'queued'
+ORDER BY m.id;
+
+-- name: store
+-- What became of each message, and the end of its batch.
+WITH done AS (
+  UPDATE messaging_batch SET status = 'done', look_to_send_ms = %(gap_ms)s WHERE id = %(batch)s AND claimed_by = %(worker)s
+)
+UPDATE messaging_message m SET status = o.status, text = o.text, encoding = o.encoding, segments = o.segments,
+  provider_id = o.provider_id, error = o.error,
+  sent_at = CASE WHEN o.status IN ('sent', 'delivered', 'unknown') THEN %(sent_at)s END,
+  delivered_at = CASE WHEN o.status = 'delivered' THEN %(sent_at)s END
+FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(texts)s::text[], %(encodings)s::text[], %(segments)s::smallint[],
+  %(provider_ids)s::text[], %(errors)s::text[]) AS o(id, status, text, encoding, segments, provider_id, error)
+WHERE m.id = o.id AND (m.status = 'queued' OR m.status = 'unknown' AND o.status <> 'suppressed');
+
+-- name: again
+-- Certainly not taken: the messages wait in a batch of their own.
+WITH later AS (
+  INSERT INTO messaging_batch (company_id, gateway_id, campaign_id, category, status, due_at)
+  SELECT company_id, gateway_id, campaign_id, category, 'queued', clock_timestamp() + %(wait)s
+  FROM messaging_batch WHERE id = %(batch)s
+  RETURNING id)
+UPDATE messaging_message SET batch_id = later.id FROM later WHERE messaging_message.id = ANY(%(ids)s);
+
+-- name: abandoned
+-- The worker is gone: nobody knows what the gateway took. Never sent again.
+WITH lost AS (
+  UPDATE messaging_batch SET status = 'done' WHERE id IN (
+    SELECT id FROM messaging_batch
+    WHERE status = 'handing' AND claimed_at < clock_timestamp() - %(lease)s FOR UPDATE SKIP LOCKED)
+  RETURNING id)
+UPDATE messaging_message m SET status = 'unknown', error = 'the worker stopped while handing over', sent_at = clock_timestamp()
+FROM lost WHERE m.batch_id = lost.id AND m.status = 'queued';
+
+-- name: finish
+-- A campaign is sent when none of its batches is left.
+UPDATE campaigns_campaign c SET status = 'sent', finished_at = clock_timestamp()
+WHERE c.status = 'sending' AND c.built_at IS NOT NULL AND (%(campaign)s::bigint IS NULL OR c.id = %(campaign)s)
+  AND NOT EXISTS (SELECT FROM messaging_batch b WHERE b.campaign_id = c.id AND b.status <> 'done');
+
+-- name: squash
+WITH gone AS (
+  DELETE FROM messaging_tally WHERE campaign_id IN (
+    SELECT campaign_id FROM messaging_tally GROUP BY campaign_id HAVING count(*) > 200 LIMIT 50)
+  RETURNING campaign_id, status, delta)
+INSERT INTO messaging_tally (campaign_id, status, delta)
+SELECT campaign_id, status, sum(delta) FROM gone GROUP BY campaign_id, status HAVING sum(delta) <> 0;

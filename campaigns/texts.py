@@ -1,0 +1,91 @@
+"""The final text of each message: the campaign's body, merged, with the opt-out line of its destination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accounts.models import Company
+from campaigns.models import Campaign
+from campaigns.rendering import Template
+from messaging.models import Batch
+from optout import destinations, lines
+from optout.links import link
+from optout.wording import Wording
+
+#: Merge field → column of addressbook_contact. Attributes come from their own column.
+CONTACT_FIELDS = {"first_name": "c.first_name", "last_name": "c.last_name", "email": "c.email", "phone": "c.phone"}
+ATTRIBUTE = "attr."
+
+
+class Composer:
+    """Renders the messages of one campaign; lines are filled once per destination and language."""
+
+    def __init__(self, *, company: Company, campaign: Campaign | None) -> None:
+        self.company = company
+        self.template = Template.parse(campaign.body) if campaign else None
+        self.subject = campaign.subject if campaign else ""
+        self.wording = Wording(company=company, override=campaign.opt_out_text if campaign else "")
+        self.fields = sorted(self.template.fields & CONTACT_FIELDS.keys()) if self.template else []
+        self.attributes = sorted(f for f in (self.template.fields if self.template else ()) if f.startswith(ATTRIBUTE))
+        self._lines: dict[tuple[str, ...], tuple[str, str, str]] = {}
+
+    @classmethod
+    def of(cls, batch: Batch) -> Composer:
+        company = Company.objects.get(pk=batch.company_id)
+        campaign = Campaign.objects.of(company).get(pk=batch.campaign_id) if batch.campaign_id else None
+        return cls(company=company, campaign=campaign)
+
+    def contact_columns(self) -> tuple[str, str]:
+        """What the last look has to read besides the message: nothing, when no field is merged."""
+        columns = [CONTACT_FIELDS[field] for field in self.fields] + (["c.attributes"] if self.attributes else [])
+        if not columns:
+            return "", ""
+        return ", " + ", ".join(columns), "\nLEFT JOIN addressbook_contact c ON c.id = m.contact_id"
+
+    def text(
+        self,
+        *,
+        message_id: int,
+        channel: str,
+        address: str,
+        language: str,
+        method: str,
+        reply_code: str,
+        country: str,
+        contact: Sequence[Any],
+    ) -> str:
+        assert self.template is not None
+        values: dict[str, str] = {"company": self.company.name}
+        if contact:
+            values.update(zip(self.fields, [value or "" for value in contact], strict=False))
+            if self.attributes:
+                values.update(_attributes(self.attributes, contact[-1] or {}))
+        line = self.line(
+            message_id=message_id,
+            channel=channel,
+            language=language,
+            method=method,
+            reply_code=reply_code,
+            country=country,
+        )
+        return self.prefix(country, channel) + self.template.render(values, opt_out=line)
+
+    def prefix(self, country: str, channel: str) -> str:
+        """What the law of a destination wants marketing texts to begin with, e.g. `<ADV> `."""
+        return destinations.rule(country).prefix if channel == "sms" else ""
+
+    def line(self, *, message_id: int, channel: str, language: str, method: str, reply_code: str, country: str) -> str:
+        key = (channel, language, method, reply_code, country)
+        filled = self._lines.get(key)
+        if filled is None:
+            text = self.wording.line(language=language, method=method, channel=channel)
+            keyword = destinations.rule(country).keyword
+            whole = lines.fill(text, company=self.company.name, code=reply_code, keyword=keyword, link="\x00")
+            filled = self._lines[key] = whole.partition("\x00")
+        before, gap, after = filled
+        return f"{before}{link(message_id, channel)}{after}" if gap else before
+
+
+def _attributes(names: Sequence[str], attributes: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(attributes.get(name.removeprefix(ATTRIBUTE)) or "") for name in names}

@@ -1,0 +1,6 @@
+from messaging.models.inbox import Reply
+from messaging.models.message import Batch, Message, Tally
+from messaging.models.senders import Gateway, Sender
+from messaging.models.simulator import HandsetMessage
+
+__all__ = ["Batch", "Gateway", "HandsetMessage", "Message", "Reply", "Sender", "Tally"]

@@ -1,0 +1,178 @@
+"""One text to one address, and the batches in which messages leave the house.
+
+A message waits as `queued` in a batch. Claiming the batch (`handing`) is committed
+before the gateway is called; nobody else touches its messages from then on. So one
+row changes per gateway request instead of one per message, and what a crash hides
+is exactly the messages still `queued` in a batch that is `handing`: they end as
+`unknown` and are never sent again by themselves.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.scoping import CompanyModel, ScopedManager
+from messaging.addresses import Address
+
+
+class Channel(models.TextChoices):
+    SMS = "sms", _("SMS")
+    EMAIL = "email", _("e-mail")
+
+
+class Category(models.TextChoices):
+    MARKETING = "marketing", _("marketing")
+    TRANSACTIONAL = "transactional", _("transactional")
+
+
+class Batch(CompanyModel):
+    """One gateway request's worth of messages."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        HELD = "held"  # its campaign is paused
+        HANDING = "handing"
+        DONE = "done"
+
+    gateway = models.ForeignKey("messaging.Gateway", on_delete=models.PROTECT, related_name="+")
+    campaign_id = models.BigIntegerField(null=True, db_index=True)
+    category = models.CharField(max_length=13, choices=Category.choices)
+    status = models.CharField(max_length=7, choices=Status.choices, default=Status.QUEUED)
+    due_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True)
+    claimed_by = models.UUIDField(null=True)
+    # From the last look at the suppressions to the first byte to the gateway.
+    look_to_send_ms = models.FloatField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index("category", "due_at", "id", condition=Q(status="queued"), name="batch_due"),
+            models.Index("claimed_at", condition=Q(status="handing"), name="batch_in_flight"),
+        ]
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def with_address(self, address: Address, *, key: bytes) -> MessageQuerySet:
+        return self.filter(channel=address.channel, digest=address.digest(key))
+
+    def marketing(self) -> MessageQuerySet:
+        return self.filter(category=Category.MARKETING)
+
+    def left_the_house(self) -> MessageQuerySet:
+        """What a gateway has, or may have, taken."""
+        return self.filter(status__in=Message.LEFT)
+
+
+class MessageManager(ScopedManager.from_queryset(MessageQuerySet)):  # type: ignore[misc]
+    pass
+
+
+class Message(CompanyModel):
+    """MT: one text to one address."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        DEFERRED = "deferred", _("deferred")
+        SENT = "sent", _("sent")
+        DELIVERED = "delivered", _("delivered")
+        FAILED = "failed", _("failed")
+        UNKNOWN = "unknown", _("unknown")
+        SUPPRESSED = "suppressed", _("suppressed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    LEFT = (Status.SENT, Status.DELIVERED, Status.UNKNOWN)
+
+    # Written a million at a time: the two relations are checked by a statement-level
+    # trigger (sql/messages.sql) instead of one look-up per row and foreign key.
+    campaign = models.ForeignKey(
+        "campaigns.Campaign",
+        on_delete=models.PROTECT,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="messages",
+    )
+    contact = models.ForeignKey(
+        "addressbook.Contact",
+        on_delete=models.SET_NULL,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="messages",
+    )
+    batch = models.ForeignKey(
+        Batch, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="messages"
+    )
+    category = models.CharField(max_length=13, choices=Category.choices)
+    channel = models.CharField(max_length=5, choices=Channel.choices)
+    address = models.CharField(max_length=254, help_text=_("Emptied by erasure."))
+    digest = models.BinaryField(max_length=32, help_text=_("Keyed digest of the address; stays."))
+    country = models.CharField(max_length=2, blank=True)
+    language = models.CharField(max_length=8, blank=True)
+    sender = models.CharField(max_length=254, blank=True)
+    method = models.CharField(max_length=5, blank=True, help_text=_("reply, link, or empty for transactional."))
+    reply_code = models.CharField(max_length=16, blank=True, help_text=_("The number that takes a STOP."))
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    subject = models.CharField(max_length=200, blank=True)
+    text = models.TextField(blank=True)
+    encoding = models.CharField(max_length=5, blank=True)
+    segments = models.SmallIntegerField(default=0)
+    provider_id = models.CharField(max_length=100, blank=True)
+    error = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+
+    objects = MessageManager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints = [
+            # Promise 5. Digest first in time order of look-ups: "what went to this address" uses it too.
+            models.UniqueConstraint(fields=["campaign", "contact"], name="one_message_per_contact"),
+            models.UniqueConstraint(fields=["company", "digest", "campaign"], name="one_message_per_address"),
+            models.CheckConstraint(
+                condition=Q(category="transactional", method="") | Q(category="marketing") & ~Q(method=""),
+                name="marketing_has_a_way_out",
+            ),
+        ]
+        indexes = [models.Index("batch", name="message_batch")]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.pk}"
+
+    @property
+    def shown_status(self) -> str:
+        """What the outside sees: a queued message of a claimed batch is being handed over."""
+        if self.status == self.Status.QUEUED and self.batch.status == Batch.Status.HANDING:
+            return "handing"
+        return self.status
+
+    def is_to(self, address: Address, *, key: bytes) -> bool:
+        """Whether this message went to `address`; compared in constant time, nothing is looked up."""
+        return hmac.compare_digest(bytes(self.digest), address.digest(key))
+
+
+class Tally(models.Model):
+    """How many messages of a campaign are in a status, as changes to be added up.
+
+    Written by trigger in the transaction of each change, so counts are exact without
+    counting and without a row that everybody waits for; squashed by the worker.
+    """
+
+    campaign_id = models.BigIntegerField()
+    status = models.CharField(max_length=10)
+    delta = models.IntegerField()
+
+    class Meta:
+        indexes = [models.Index("campaign_id", "status", include=["delta"], name="tally_campaign")]
+
+    @classmethod
+    def of(cls, campaign_id: int) -> dict[str, int]:
+        rows = cls.objects.filter(campaign_id=campaign_id).values("status").annotate(n=models.Sum(F("delta")))
+        return {row["status"]: row["n"] for row in rows if row["n"]}

@@ -1,0 +1,79 @@
+"""Through what: a company's accounts at providers, and what an MT shows as its sender."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Company
+from accounts.scoping import CompanyModel
+
+
+def gateway_kinds() -> list[tuple[str, str]]:
+    from messaging.gateways import ADAPTERS
+
+    return [(kind, adapter.label) for kind, adapter in ADAPTERS.items()]
+
+
+class Gateway(CompanyModel):
+    """A company's account at a provider."""
+
+    # Part of the webhook address; unguessable, because not every provider signs.
+    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(_("provider"), max_length=20, choices=gateway_kinds)
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    is_default = models.BooleanField(_("default"), default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("gateway")
+        verbose_name_plural = _("gateways")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company"], condition=models.Q(is_default=True), name="one_default_gateway_per_company"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.kind
+
+
+class SenderQuerySet(models.QuerySet["Sender"]):
+    def usable_by(self, company: Company) -> SenderQuerySet:
+        """The company's own senders and the platform's shared ones."""
+        return self.filter(models.Q(company=company) | models.Q(company=None))
+
+    def receiving_replies(self) -> SenderQuerySet:
+        return self.exclude(kind=Sender.Kind.ALPHANUMERIC)
+
+
+class Sender(models.Model):
+    """What an MT shows as its sender; without a company it is shared by all."""
+
+    class Kind(models.TextChoices):
+        SHORT_CODE = "short_code", _("short code")
+        LONG_CODE = "long_code", _("long code")
+        ALPHANUMERIC = "alphanumeric", _("name")
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, null=True, blank=True, related_name="senders")
+    value = models.CharField(_("sender"), max_length=16)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
+    country = models.CharField(_("country"), max_length=2, blank=True, help_text=_("Empty: every country."))
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SenderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("sender")
+        verbose_name_plural = _("senders")
+        ordering = ["value", "country"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "value", "country"], name="one_sender_per_country", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.country})" if self.country else self.value

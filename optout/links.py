@@ -1,0 +1,39 @@
+"""The opt-out link of a message."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.conf import settings
+
+from lib.keys import link_key
+from optout.codes import Codes
+
+
+@cache
+def codes() -> Codes:
+    return Codes(link_key())
+
+
+def link(message_id: int, channel: str) -> str:
+    """For SMS as short as it can be, without https:// (phones make it a link all the same); for e-mail in full."""
+    if channel == "email":
+        return f"{settings.SHORT_URL}/e/{codes().encode_tagged(message_id)}"
+    return f"{_shown_host()}/{codes().encode(message_id)}"
+
+
+def url(message_id: int, channel: str) -> str:
+    """The same as a full address."""
+    if channel == "email":
+        return link(message_id, channel)
+    return f"{settings.SHORT_URL}/{codes().encode(message_id)}"
+
+
+def unsubscribe_header(message_id: int) -> str:
+    """RFC 2369 value of List-Unsubscribe."""
+    return f"<{link(message_id, 'email')}>"
+
+
+@cache
+def _shown_host() -> str:
+    return settings.SHORT_URL.removeprefix("https://")

@@ -1,0 +1,115 @@
+"""What the ways out are made of; administrators edit the rules, companies their texts."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.scoping import CompanyModel
+from optout import lines
+
+METHODS = [("reply", _("reply")), ("link", _("link")), ("email", _("e-mail"))]
+
+
+class DestinationRule(models.Model):
+    """What law and networks ask for in one country; loaded from data/destinations.toml, then edited."""
+
+    country = models.CharField(
+        _("country"), max_length=2, unique=True, help_text=_("Empty: every other country."), blank=True
+    )
+    methods = models.JSONField(_("methods in order"), default=list)
+    link_allowed = models.BooleanField(_("links are allowed"), default=True)
+    reply_required = models.BooleanField(_("a reply must be possible"), default=False)
+    prefix = models.CharField(_("text begins with"), max_length=20, blank=True)
+    keyword = models.CharField(_("keyword"), max_length=20, default="STOP")
+    languages = models.JSONField(_("languages, default first"), default=list)
+    confirmation = models.CharField(
+        _("confirmation"),
+        max_length=8,
+        choices=[("none", _("none")), ("allowed", _("allowed")), ("required", _("required"))],
+        default="allowed",
+    )
+    window = models.JSONField(_("hours per weekday"), default=dict, blank=True)
+    holidays = models.BooleanField(_("not on public holidays"), default=True)
+    law = models.TextField(_("law and notes"), blank=True)
+    source = models.TextField(_("source"), blank=True)
+    verified = models.BooleanField(_("verified"), default=False)
+
+    class Meta:
+        verbose_name = _("destination rule")
+        verbose_name_plural = _("destination rules")
+        ordering = ["country"]
+
+    def __str__(self) -> str:
+        return self.country or "*"
+
+
+class OptOutText(models.Model):
+    """An opt-out line: the platform's (no company), or a company's own, per language and method."""
+
+    company = models.ForeignKey(
+        "accounts.Company", on_delete=models.CASCADE, null=True, blank=True, related_name="opt_out_texts"
+    )
+    language = models.CharField(_("language"), max_length=8)
+    method = models.CharField(_("method"), max_length=5, choices=METHODS)
+    text = models.CharField(_("text"), max_length=160)
+
+    class Meta:
+        verbose_name = _("opt-out text")
+        verbose_name_plural = _("opt-out texts")
+        ordering = ["language", "method"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "language", "method"], name="one_opt_out_text", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.language} {self.method}"
+
+    def clean(self) -> None:
+        try:
+            lines.check(self.text, method=self.method)
+        except lines.InvalidLine as problem:
+            raise ValidationError({"text": str(problem)}) from problem
+
+
+class Reason(CompanyModel):
+    """Why people leave: what a company offers on its landing page."""
+
+    code = models.SlugField(_("code"), max_length=40)
+    text = models.CharField(_("text"), max_length=100)
+    position = models.SmallIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("reason")
+        verbose_name_plural = _("reasons")
+        ordering = ["position", "id"]
+        constraints = [models.UniqueConstraint(fields=["company", "code"], name="one_reason_per_code")]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class ReviewItem(CompanyModel):
+    """A reply that a person has to decide: it may be an opt-out, or nobody can tell whom it concerns."""
+
+    class Decision(models.TextChoices):
+        OPT_OUT = "opt_out", _("opted out")
+        KEPT = "kept", _("not an opt-out")
+
+    reply = models.OneToOneField("messaging.Reply", on_delete=models.PROTECT, related_name="review")
+    suggestion = models.CharField(_("suggestion"), max_length=20, blank=True)
+    message_id = models.BigIntegerField(null=True)
+    campaign_name = models.CharField(max_length=200, blank=True)
+    decision = models.CharField(_("decision"), max_length=10, choices=Decision.choices, blank=True)
+    decided_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("reply to review")
+        verbose_name_plural = _("replies to review")
+        ordering = ["created_at"]
+        indexes = [models.Index("company", "created_at", condition=models.Q(decision=""), name="review_waiting")]
