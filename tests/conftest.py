@@ -18,18 +18,23 @@ def world(db) -> World:
     return World.make()
 
 
-@pytest.fixture(autouse=True)
-def _truncate_despite_the_ledger(monkeypatch):
+def _flush_despite_the_ledger(real):
     """Between transactional tests the tables are emptied, which the ledger's triggers rightly refuse."""
-    real = flush.Command.handle
 
     def handle(self, **options):
         with connection.cursor() as cursor:
             cursor.execute("SET session_replication_role = replica")
         try:
-            return real(self, **options)
+            real(self, **options)
         finally:
             with connection.cursor() as cursor:
                 cursor.execute("SET session_replication_role = origin")
+        from optout import destinations
+        from optout.models import DestinationRule, OptOutText
 
-    monkeypatch.setattr(flush.Command, "handle", handle)
+        destinations.load_platform_data(rules=DestinationRule, texts=OptOutText)
+
+    return handle
+
+
+flush.Command.handle = _flush_despite_the_ledger(flush.Command.handle)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from itertools import count
+
+from django.utils import timezone
 
 from accounts.models import Company, Member, User
 from addressbook.models import Contact, Group, GroupContact
@@ -46,3 +49,7 @@ def campaign(of: Company, *groups: Group, body: str = "Sale today", **fields) ->
     made = Campaign.objects.create(company=of, body=body, **fields)
     made.groups.set(groups)
     return made
+
+
+def long_ago(age: timedelta) -> datetime:
+    return timezone.now() - age

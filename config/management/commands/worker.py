@@ -38,9 +38,8 @@ class Command(BaseCommand):
 async def _work(*, wait: bool) -> None:
     connector = django_app.connector
     assert isinstance(connector, DjangoConnector)
-    async with django_app.replace_connector(connector.get_worker_connector()) as app:
-        await app.open_async()
-        try:
+    with django_app.replace_connector(connector.get_worker_connector()) as app:
+        async with app.open_async():
             await app.run_worker_async(
                 wait=wait,
                 concurrency=CONCURRENCY,
@@ -50,8 +49,6 @@ async def _work(*, wait: bool) -> None:
                 fetch_job_polling_interval=1,
                 shutdown_graceful_timeout=20,
             )
-        finally:
-            await app.close_async()
 
 
 async def _work_for_good() -> None:
