@@ -32,3 +32,12 @@ def left(key: str, *, size: int, seconds: float) -> float:
         cursor.execute(_LOOK, {"key": key[:100], "size": size, "seconds": seconds})
         row = cursor.fetchone()
     return float(row[0]) if row else float(size)
+
+
+def give_back(key: str, *, size: int) -> None:
+    """The try was a good one and does not count."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE accounts_bucket SET tokens = LEAST(%(size)s, tokens + 1) WHERE key = %(key)s",
+            {"key": key[:100], "size": size},
+        )

@@ -21,6 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -101,9 +102,7 @@ FIRST_EXTRA = 11
 def _look(batch: Batch, *, worker: uuid.UUID, composer: Composer) -> list[tuple[Any, ...]]:
     columns, joins = composer.contact_columns()
     statement = STATEMENTS["last_look"].replace("{columns}", columns).replace("{joins}", joins)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {"worker": worker, "batch": batch.pk})
-        return cursor.fetchall()
+    return _fetch(statement, {"worker": worker, "batch": batch.pk})
 
 
 def _outgoing(row: tuple[Any, ...], *, composer: Composer) -> Outgoing:
@@ -232,6 +231,12 @@ def due(*, category: str) -> bool:
 
 
 def _run(name: str, arguments: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(STATEMENTS[name], arguments)
+    return _fetch(STATEMENTS[name], arguments)
+
+
+def _fetch(statement: str, arguments: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """With values sent apart from the statement, in binary: for arrays of a batch several times faster."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement, arguments, binary=True)
         return cursor.fetchall() if cursor.description else []

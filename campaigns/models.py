@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from accounts.scoping import CompanyModel, ScopedManager
 from messaging.models import Batch, Message, Tally
 from messaging.models.message import Channel
@@ -145,6 +146,22 @@ class Campaign(CompanyModel):
             ).update(status=Message.Status.CANCELLED)
             Batch.objects.of(self.company_id).filter(pk__in=ids).update(status=Batch.Status.DONE)
         return moved
+
+    def duplicate(self, *, by: User) -> Campaign:
+        """The same text and audience as a new draft."""
+        copy = Campaign.objects.create(
+            company=self.company,
+            name=_("%(name)s (copy)") % {"name": self.name[:190]},
+            channel=self.channel,
+            sender=self.sender,
+            subject=self.subject,
+            body=self.body,
+            opt_out_text=self.opt_out_text,
+            created_by=by,
+        )
+        copy.groups.set(self.groups.all())
+        copy.exclude_groups.set(self.exclude_groups.all())
+        return copy
 
     def batches(self) -> models.QuerySet[Batch]:
         return Batch.objects.of(self.company_id).filter(campaign_id=self.pk)

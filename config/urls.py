@@ -1,1 +1,20 @@
-urlpatterns = []
+"""The app host: one include per app."""
+
+from api.app import api
+from django.contrib import admin
+from django.urls import include, path
+
+from config import health
+
+urlpatterns = [
+    path("healthz", health.process, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", api.urls),
+    path("", include("accounts.urls")),
+    path("", include("messaging.urls")),
+    path("", include("addressbook.urls")),
+    path("", include("optout.urls")),
+    path("", include("campaigns.urls")),
+    path("", include("api.urls")),
+]

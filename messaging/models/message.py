@@ -86,8 +86,11 @@ class Message(CompanyModel):
 
     LEFT = (Status.SENT, Status.DELIVERED, Status.UNKNOWN)
 
-    # Written a million at a time: the two relations are checked by a statement-level
-    # trigger (sql/messages.sql) instead of one look-up per row and foreign key.
+    # Written a million at a time, so relations are checked once per statement by a trigger
+    # (sql/messages.sql) instead of once per row and foreign key: 4 s of a million's 16.
+    company = models.ForeignKey(
+        "accounts.Company", on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     campaign = models.ForeignKey(
         "campaigns.Campaign",
         on_delete=models.PROTECT,

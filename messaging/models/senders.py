@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Company
 from accounts.scoping import CompanyModel
+from messaging import segments
 
 
 def gateway_kinds() -> list[tuple[str, str]]:
@@ -77,3 +81,37 @@ class Sender(models.Model):
 
     def __str__(self) -> str:
         return f"{self.value} ({self.country})" if self.country else self.value
+
+    def clean(self) -> None:
+        problem = _SHAPES[self.kind](self.value) if self.kind in _SHAPES else ""
+        if problem:
+            raise ValidationError({"value": problem})
+        if self.country and not re.fullmatch(r"[A-Z]{2}", self.country):
+            raise ValidationError({"country": _("Use the two capital letters of a country, for example FR.")})
+
+
+def _short_code_problem(value: str) -> Any:
+    return "" if re.fullmatch(r"[0-9]{3,8}", value) else _("A short code has 3 to 8 digits.")
+
+
+def _long_code_problem(value: str) -> Any:
+    # ITU-T E.164: 15 digits at most.
+    return "" if re.fullmatch(r"\+?[1-9][0-9]{6,14}", value) else _("A long code is a number such as +31970102030.")
+
+
+def _alphanumeric_problem(value: str) -> Any:
+    # 3GPP TS 23.040 9.1.2.5: 11 characters of the default alphabet.
+    if not 1 <= len(value) <= 11:
+        return _("A name has at most 11 characters.")
+    if any(c not in segments.BASIC or c in "\r\n" for c in value) or value != value.strip():
+        return _("Use plain letters, digits and spaces; phones cannot show others as a sender.")
+    if re.fullmatch(r"[0-9 +]+", value):
+        return _("A name needs a letter; a number is a short or a long code.")
+    return ""
+
+
+_SHAPES = {
+    Sender.Kind.SHORT_CODE: _short_code_problem,
+    Sender.Kind.LONG_CODE: _long_code_problem,
+    Sender.Kind.ALPHANUMERIC: _alphanumeric_problem,
+}

@@ -24,6 +24,27 @@ BEGIN
     SELECT campaign_id, status, count(*) FROM added WHERE campaign_id IS NOT NULL GROUP BY 1, 2;
   RETURN NULL;
 END $$;
+-- Batch, campaign and contact are of the message's own company (promise 4). Once per
+-- statement, for messages that come a million at a time; contacts are looked up only
+-- for small statements, because the audience takes them from the company's own rows.
+CREATE FUNCTION message_walls() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (
+      SELECT FROM (SELECT DISTINCT company_id, batch_id, campaign_id FROM added) m
+      LEFT JOIN messaging_batch b ON b.id = m.batch_id
+      WHERE (b.company_id, b.campaign_id) IS DISTINCT FROM (m.company_id, m.campaign_id)) THEN
+    RAISE EXCEPTION 'a message belongs to the company of its batch' USING ERRCODE = 'foreign_key_violation';
+  END IF;
+  IF (SELECT count(*) FROM (SELECT FROM added LIMIT 100) few) < 100 AND EXISTS (
+      SELECT FROM added m LEFT JOIN addressbook_contact c ON c.id = m.contact_id
+      WHERE m.contact_id IS NOT NULL AND c.company_id IS DISTINCT FROM m.company_id) THEN
+    RAISE EXCEPTION 'a message is to a contact of its company' USING ERRCODE = 'foreign_key_violation';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER message_walls AFTER INSERT ON messaging_message
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION message_walls();
+
 CREATE TRIGGER message_tally_insert AFTER INSERT ON messaging_message
   REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION message_tally_insert();
 

@@ -1,0 +1,21 @@
+from django.urls import path
+
+from campaigns.views import campaigns, dashboard
+
+app_name = "campaigns"
+verbs = [
+    path(f"campaigns/<int:pk>/{verb}", campaigns.act, {"verb": verb}, name=f"campaign-{verb}")
+    for verb in ("launch", "pause", "resume", "cancel")
+]
+urlpatterns = [
+    path("", dashboard.dashboard, name="dashboard"),
+    path("campaigns", campaigns.campaigns, name="campaigns"),
+    path("campaigns/new", campaigns.compose, name="campaign-add"),
+    path("campaigns/<int:pk>", campaigns.campaign, name="campaign"),
+    path("campaigns/<int:pk>/edit", campaigns.compose, name="campaign-edit"),
+    path("campaigns/<int:pk>/review", campaigns.review, name="campaign-review"),
+    path("campaigns/<int:pk>/progress", campaigns.progress, name="campaign-progress"),
+    path("campaigns/<int:pk>/duplicate", campaigns.duplicate, name="campaign-duplicate"),
+    path("campaigns/<int:pk>/delete", campaigns.delete, name="campaign-delete"),
+    *verbs,
+]

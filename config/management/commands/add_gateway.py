@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from config.management import arguments
+from messaging.gateways import ADAPTERS
+from messaging.models import Gateway
+
+
+class Command(BaseCommand):
+    help = "Registers a company's account at a provider and prints where its webhooks go."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--company", required=True, metavar="SLUG")
+        parser.add_argument("--kind", required=True)
+        parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings")
+        parser.add_argument("--default", action="store_true", help="new messages go through this one")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        kind, company = options["kind"], arguments.company(options["company"])
+        if kind not in ADAPTERS:
+            raise CommandError(f"There is no gateway “{kind}”. Available: {', '.join(sorted(ADAPTERS))}.")
+        if options["settings"]:
+            raise CommandError(f"The gateway “{kind}” has no settings; leave out --set.")
+        with transaction.atomic():
+            of_company = Gateway.objects.of(company).select_for_update()
+            default = options["default"] or not of_company.filter(is_default=True).exists()
+            if default:
+                of_company.update(is_default=False)
+            gateway = Gateway.objects.create(company=company, kind=kind, is_default=default)
+        hooks = f"{settings.APP_URL}/hooks/{kind}/{gateway.token}"
+        # The id is the unguessable one of the webhook addresses, not the row's.
+        self.stdout.write(
+            json.dumps({"id": str(gateway.token), "inbound": f"{hooks}/inbound", "status": f"{hooks}/status"})
+        )

@@ -1,0 +1,12 @@
+"""The short host: recipients' pages and health, nothing else."""
+
+from django.urls import include, path
+
+from config import health
+from optout.landing import views
+
+urlpatterns = [
+    path("healthz", health.process, name="healthz"),
+    path("", include("optout.landing.urls")),
+    path("<path:path>", views.unknown),
+]

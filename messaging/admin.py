@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.admin import BoundedPaginator, CompanyAdmin, ReadOnly, ReadOnlyAdmin
+from messaging.models import Batch, Gateway, HandsetMessage, Message, Reply, Sender, Tally
+
+
+@admin.register(Gateway)
+class GatewayAdmin(CompanyAdmin):
+    list_display = ["__str__", "company", "kind", "is_default", "created_at"]
+    list_filter = ["kind", "is_default", "company"]
+    search_fields = ["name", "company__name"]
+    date_hierarchy = "created_at"
+    readonly_fields = ["token", "created_at"]
+    autocomplete_fields = ["company"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # its messages keep naming it
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # Its messages and webhooks belong to this company and provider for good.
+        return [*self.readonly_fields, "company", "kind"] if obj else self.readonly_fields
+
+
+@admin.register(Sender)
+class SenderAdmin(admin.ModelAdmin):
+    list_display = ["value", "kind", "country", "company", "created_at"]
+    list_filter = ["kind", "country", "company"]
+    list_select_related = ["company"]
+    search_fields = ["value", "company__name"]
+    autocomplete_fields = ["company"]
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    list_display = ["id", "company", "campaign", "category", "channel", "country", "status", "method", "created_at"]
+    list_filter = ["status", "category", "channel", "method", "company"]
+    list_select_related = ["company", "campaign"]
+    search_fields = ["=id"]
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    list_display = ["id", "company", "campaign_id", "category", "status", "due_at", "claimed_at", "look_to_send_ms"]
+    list_filter = ["status", "category", "company"]
+    search_fields = ["=id", "=campaign_id"]
+
+
+@admin.register(Tally)
+class TallyAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["campaign_id", "status", "delta"]
+    list_filter = ["status"]
+    search_fields = ["=campaign_id"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+    paginator = BoundedPaginator
+
+
+@admin.register(Reply)
+class ReplyAdmin(ReadOnlyAdmin):
+    list_display = ["id", "company", "to", "country", "meaning", "received_at", "read_at"]
+    list_filter = ["meaning", "country", "company"]
+    search_fields = ["=id", "=provider_id"]
+
+
+@admin.register(HandsetMessage)
+class HandsetMessageAdmin(ReadOnlyAdmin):
+    list_display = ["id", "company", "message_id", "channel", "sender", "received_at"]
+    list_filter = ["channel", "company"]
+    search_fields = ["=message_id"]

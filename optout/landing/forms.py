@@ -1,0 +1,46 @@
+"""What recipients hand in. Nothing here refuses: a form that cannot be read is an empty one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.http import HttpRequest, QueryDict, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+
+LONGEST_COMMENT = 1000
+LONGEST_PHONE = 64
+# PostgreSQL's JSON takes neither NUL nor single surrogates.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    phone: str
+    reason: str
+    comment: str
+    one_click: bool
+    opt_in: bool
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Answer:
+        fields = _fields(request)
+        return cls(
+            phone=_clean(fields.get("phone", ""), longest=LONGEST_PHONE + 1),
+            reason=_clean(fields.get("reason", ""), longest=40),
+            comment=_clean(fields.get("comment", ""), longest=LONGEST_COMMENT),
+            one_click=fields.get("List-Unsubscribe", "").strip().lower() == "one-click",
+            opt_in=fields.get("action", "") == "opt-in",
+        )
+
+
+def _fields(request: HttpRequest) -> QueryDict:
+    try:
+        return request.POST
+    except (UnreadablePostError, MultiPartParserError, SuspiciousOperation, BadRequest):
+        return QueryDict()
+
+
+def _clean(text: str, *, longest: int) -> str:
+    return _UNPRINTABLE.sub("", text.replace("\r\n", "\n"))[:longest].strip()

@@ -1,0 +1,101 @@
+"""The recipients' pages: rendered once per company and language, then kept as bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from optout import reasons
+from optout.landing.branding import colours
+from optout.landing.link import Brand
+
+SECONDS_KEPT = 30.0
+MOST_KEPT = 1000
+NOTHING = "'none'"
+PLAIN_HEADERS = {
+    "X-Robots-Tag": "noindex, nofollow",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+}
+_STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
+_SAID = re.compile(r"<(h1|p|button)\b[^>]*>(.*?)</\1>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+
+_kept: dict[tuple[Any, ...], tuple[float, Page]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    body: bytes
+    headers: dict[str, str]
+    #: Heading, sentence and button: what the reader was told before acting.
+    said: str
+
+    def response(self, status: int = 200) -> HttpResponse:
+        return HttpResponse(self.body, status=status, headers=self.headers)
+
+
+def page(template: str, *, state: str, language: str, brand: Brand | None = None, **facts: str | bool) -> Page:
+    """For pages that show nothing of the person. `facts` are part of what is kept."""
+    key = (template, state, language, brand, *facts.items())
+    found = _kept.get(key)
+    if found is None or time.monotonic() - found[0] > SECONDS_KEPT:
+        if len(_kept) >= MOST_KEPT:
+            _kept.clear()
+        found = _kept[key] = (
+            time.monotonic(),
+            render(template, state=state, language=language, brand=brand, **facts),
+        )
+    return found[1]
+
+
+def render(template: str, *, state: str, language: str, brand: Brand | None = None, **facts: str | bool) -> Page:
+    """A page of its own, for what a person has typed."""
+    with translation.override(language):
+        text = render_to_string(
+            f"landing/{template}.html",
+            {
+                "state": state,
+                "language": language,
+                "dir": "rtl" if translation.get_language_bidi() else "ltr",
+                "languages": settings.LANGUAGES,
+                "company": brand,
+                "colours": colours(brand.color if brand else ""),
+                "reasons": reasons.shown(brand.company_id) if brand else [],
+                "short_host": settings.SHORT_URL.partition("://")[2],
+                **facts,
+            },
+        )
+    return Page(body=text.encode(), headers=_headers(text, language=language), said=_said(text))
+
+
+def _headers(text: str, *, language: str) -> dict[str, str]:
+    styles = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
+        for style in _STYLE.findall(text)
+    )
+    policy = f"default-src 'none'; style-src {styles or NOTHING}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    return {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Language": language,
+        "X-Robots-Tag": "noindex, nofollow",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": policy,
+    }
+
+
+def _said(text: str) -> str:
+    found = [" ".join(html.unescape(_TAG.sub(" ", inner)).split()) for _tag, inner in _SAID.findall(text)]
+    return " / ".join(found[:3])[:600]

@@ -1,0 +1,29 @@
+from django.urls import path, register_converter
+
+from optout.landing import views
+
+
+class PurposeConverter:
+    """What a receipt is for."""
+
+    regex = "out|already|in"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(PurposeConverter, "purpose")
+
+app_name = "landing"
+urlpatterns = [
+    path("", views.root, name="root"),
+    path("robots.txt", views.robots, name="robots"),
+    path("e/<str:tagged>", views.email, name="email"),
+    path("e/<str:tagged>/<purpose:purpose>/<str:receipt>", views.email_status, name="email-status"),
+    path("<str:code>", views.landing, name="landing"),
+    path("<str:code>/", views.landing),
+    path("<str:code>/<purpose:purpose>/<str:receipt>", views.status, name="status"),
+]

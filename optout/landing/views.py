@@ -1,0 +1,297 @@
+"""The recipients' door: opening a page changes nothing, only a POST does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+
+from django.db import Error as DatabaseTrouble
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils import timezone
+from django.utils.translation import gettext, override
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.network import network_of
+from addressbook import consent
+from messaging.addresses import Address, InvalidAddress, parse_phone
+from optout import reasons
+from optout.landing import attempts, evidence, languages, pages
+from optout.landing.forms import Answer
+from optout.landing.link import Link, find
+from optout.links import codes
+
+log = logging.getLogger("stopgate.landing")
+
+LONGEST_CODE = 60
+TRIES = 3
+#: Worth another try as a whole: serialization failure, deadlock.
+PASSING = {"40001", "40P01"}
+
+
+def door(*methods: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Closed methods are refused, and when the database fails nobody is told that something was recorded."""
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @csrf_exempt
+        @wraps(view)
+        def wrapper(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
+            if request.method == "OPTIONS":
+                return HttpResponse(status=204, headers={**pages.PLAIN_HEADERS, "Allow": _allowed(methods)})
+            if request.method not in ("HEAD", *methods):
+                refused = HttpResponseNotAllowed(["HEAD", "OPTIONS", *methods])
+                refused.headers.update(pages.PLAIN_HEADERS)
+                return refused
+            for attempt in range(1, TRIES + 1):
+                try:
+                    return view(request, *args, **kwargs)
+                except DatabaseTrouble as trouble:
+                    state = getattr(trouble.__cause__, "sqlstate", None)
+                    if attempt < TRIES and state in PASSING and not connection.in_atomic_block:
+                        continue
+                    log.error("the database failed: %s %s", type(trouble).__name__, state)
+                    return _unavailable(request)
+            raise AssertionError
+
+        return wrapper
+
+    return decorate
+
+
+@door("GET")
+def root(request: HttpRequest) -> HttpResponse:
+    """The form for the code from a message."""
+    typed = request.GET.get("code")
+    if typed is None:
+        return pages.page("code", state="code", language=_language(request)).response()
+    code = typed.strip().rstrip("/").rpartition("/")[2][:LONGEST_CODE]  # people paste the whole address
+    message_id = _decode(code)
+    if message_id is None:
+        return _unknown(request, typed=typed)
+    return _see_other(f"/{codes().encode(message_id)}", request)
+
+
+@door("GET", "POST")
+def landing(request: HttpRequest, code: str) -> HttpResponse:
+    """The link in an SMS: its second factor is the number that got the message."""
+    message_id = _decode(code)
+    if message_id is None:
+        return _unknown(request)
+    link = find(message_id)
+    if link is None or link.channel != "sms":
+        return _missed(request)
+    if request.method != "POST":
+        return _form(request, link).response()
+    answer = Answer.of(request)
+    try:
+        address = parse_phone(answer.phone, default_country=link.country or None)
+    except InvalidAddress as problem:
+        return _form(request, link, answer=answer, state="invalid-number", code=problem.code).response(422)
+    if not link.is_to(address):
+        return _wrong_number(request, link, answer=answer)
+    return _out(request, link, address=address, answer=answer, path=f"/{codes().encode(message_id)}")
+
+
+@door("GET", "POST")
+def email(request: HttpRequest, tagged: str) -> HttpResponse:
+    """The link in an e-mail: it names the address by itself. RFC 8058 one-click included."""
+    message_id = codes().decode_tagged(tagged) if len(tagged) <= LONGEST_CODE else None
+    link = find(message_id) if message_id is not None else None
+    if message_id is None or link is None or link.channel != "email":
+        return _unknown(request)
+    if request.method != "POST":
+        return _form(request, link).response()
+    return _out(
+        request, link, address=link.address, answer=Answer.of(request), path=f"/e/{codes().encode_tagged(message_id)}"
+    )
+
+
+@door("GET", "POST")
+def status(request: HttpRequest, code: str, purpose: str, receipt: str) -> HttpResponse:
+    """After the act, for an SMS link. Without the receipt it is an unknown link."""
+    message_id = _decode(code)
+    return _status(request, message_id, purpose=purpose, receipt=receipt, tagged=False)
+
+
+@door("GET", "POST")
+def email_status(request: HttpRequest, tagged: str, purpose: str, receipt: str) -> HttpResponse:
+    message_id = codes().decode_tagged(tagged) if len(tagged) <= LONGEST_CODE else None
+    return _status(request, message_id, purpose=purpose, receipt=receipt, tagged=True)
+
+
+@door("GET", "POST")
+def unknown(request: HttpRequest, path: str = "") -> HttpResponse:
+    """Whatever else is asked of the short domain."""
+    return _unknown(request)
+
+
+@door("GET")
+def robots(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("User-agent: *\nDisallow: /\n", headers={**pages.PLAIN_HEADERS, "Content-Type": "text/plain"})
+
+
+def _out(request: HttpRequest, link: Link, *, address: Address, answer: Answer, path: str) -> HttpResponse:
+    """In force when this returns: one database function, one transaction (promise 12)."""
+    done = consent.opt_out(
+        company=link.company,
+        address=address,
+        source="one_click" if answer.one_click and link.channel == "email" else "landing",
+        campaign_id=link.campaign_id,
+        campaign_name=link.campaign_name,
+        message_id=link.message_id,
+        country=link.country,
+        reason=reasons.known(link.brand.company_id, answer.reason),
+        comment=answer.comment,
+        evidence=evidence.of(request, language=_language(request, link), said=_form(request, link).said),
+    )
+    if answer.one_click and link.channel == "email":
+        return HttpResponse("You are unsubscribed.\n", headers={**pages.PLAIN_HEADERS, "Content-Type": "text/plain"})
+    purpose = "already" if done.already else "out"
+    return _see_other(f"{path}/{purpose}/{codes().receipt(link.message_id, purpose)}", request)
+
+
+def _wrong_number(request: HttpRequest, link: Link, *, answer: Answer) -> HttpResponse:
+    if attempts.may_be_wrong_again(message_id=link.message_id, network=network_of(request)):
+        return _form(request, link, answer=answer, state="wrong-number").response(422)
+    page = pages.page(
+        "too_many",
+        state="too-many-attempts",
+        language=_language(request, link),
+        brand=link.brand,
+        reply_code=link.reply_code,
+    )
+    return page.response(429)
+
+
+def _status(request: HttpRequest, message_id: int | None, *, purpose: str, receipt: str, tagged: bool) -> HttpResponse:
+    if message_id is None or not codes().check_receipt(message_id, purpose, receipt[:LONGEST_CODE]):
+        return _unknown(request)
+    link = find(message_id)
+    if link is None:
+        return _unknown(request)
+    path = "/e/" + codes().encode_tagged(message_id) if tagged else "/" + codes().encode(message_id)
+    if request.method == "POST":
+        return _afterwards(request, link, path=path, purpose=purpose, receipt=receipt)
+    return _status_page(request, link, purpose=purpose, path=path)
+
+
+def _status_page(request: HttpRequest, link: Link, *, purpose: str, path: str) -> HttpResponse:
+    """Says what is true now: somebody may have come back, or left again, since this address was handed out."""
+    standing = link.standing()
+    language = _language(request, link)
+    if standing.event_id is None:
+        return pages.page("opted_in", state="opted-in", language=language, brand=link.brand).response()
+    return pages.page(
+        "out",
+        state="opted-out" if purpose == "out" else "already-opted-out",
+        language=language,
+        brand=link.brand,
+        channel=link.channel,
+        ask_reason=not standing.reason_given,
+        thanks="thanks" in request.GET,
+        consent_text=_consent_text(link, language=language),
+    ).response()
+
+
+def _afterwards(request: HttpRequest, link: Link, *, path: str, purpose: str, receipt: str) -> HttpResponse:
+    """Why, or back again."""
+    answer = Answer.of(request)
+    if answer.opt_in:
+        language = _language(request, link)
+        shown = _consent_text(link, language=language)
+        now = timezone.now()
+        consent.opt_in(
+            company=link.company,
+            address=link.address,
+            source="landing",
+            campaign_id=link.campaign_id,
+            campaign_name=link.campaign_name,
+            message_id=link.message_id,
+            evidence={
+                **evidence.of(request, language=language, said=shown),
+                "method": "landing",
+                "occurred_at": now.isoformat(),
+            },
+        )
+        return _see_other(f"{path}/in/{codes().receipt(link.message_id, 'in')}", request)
+    event_id = link.standing().event_id
+    reason = reasons.known(link.brand.company_id, answer.reason)
+    if event_id is not None and (reason or answer.comment):
+        consent.give_reason(
+            company=link.company,
+            address=link.address,
+            event_id=event_id,
+            source="landing",
+            reason=reason,
+            comment=answer.comment,
+        )
+    return _see_other(f"{path}/{purpose}/{receipt}?thanks=1", request)
+
+
+def _consent_text(link: Link, *, language: str) -> str:
+    with override(language):
+        return gettext("Yes, %(company)s may send me marketing again.") % {"company": link.brand.name}
+
+
+def _form(
+    request: HttpRequest, link: Link, *, answer: Answer | None = None, state: str = "form", code: str = ""
+) -> pages.Page:
+    language = _language(request, link)
+    if answer is None:
+        return pages.page("form", state=state, language=language, brand=link.brand, channel=link.channel)
+    return pages.render(
+        "form",
+        state=state,
+        language=language,
+        brand=link.brand,
+        channel=link.channel,
+        code=code,
+        phone=answer.phone,
+        reason=answer.reason,
+        comment=answer.comment,
+    )
+
+
+def _missed(request: HttpRequest) -> HttpResponse:
+    if attempts.may_miss_again(network=network_of(request)):
+        return _unknown(request)
+    return pages.page("too_many", state="too-many-attempts", language=_language(request)).response(429)
+
+
+def _unknown(request: HttpRequest, *, typed: str = "") -> HttpResponse:
+    language = _language(request)
+    if typed:
+        return pages.render("code", state="unknown-link", language=language, typed=typed[:LONGEST_CODE]).response(404)
+    return pages.page("code", state="unknown-link", language=language).response(404)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    response = pages.page("unavailable", state="unavailable", language=_language(request)).response(503)
+    response.headers["Retry-After"] = "60"
+    return response
+
+
+def _language(request: HttpRequest, link: Link | None = None) -> str:
+    return languages.choose(
+        asked=request.GET.get("lang", ""),
+        header=request.META.get("HTTP_ACCEPT_LANGUAGE", ""),
+        contact=(link.language or "") if link else "",
+        country=link.country if link else "",
+    )
+
+
+def _see_other(path: str, request: HttpRequest) -> HttpResponse:
+    asked = request.GET.get("lang", "")
+    if asked.isascii() and asked.replace("-", "").isalnum():
+        path += f"{'&' if '?' in path else '?'}lang={asked[:10]}"
+    return HttpResponse(status=303, headers={**pages.PLAIN_HEADERS, "Location": path})
+
+
+def _decode(code: str) -> int | None:
+    code = code.strip().rstrip(".,;:!?)\"'")
+    return codes().decode(code) if len(code) <= LONGEST_CODE else None
+
+
+def _allowed(methods: tuple[str, ...]) -> str:
+    return ", ".join(dict.fromkeys(("GET", "HEAD", "OPTIONS", *methods)))
