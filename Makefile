@@ -21,8 +21,11 @@ translations: .venv/ready
 
 setup: .venv/ready-dev translations ## .venv with what is pinned, nothing started
 
+demo: export DEBUG := 1
+demo: export QUIET_HOURS := off
+demo: export APP_URL ?= http://localhost:$(PORT)
 demo: .venv/ready translations ## try it: web, worker, demo company, on PORT (8000)
-	@$(BIN)/python manage.py demo --port $(PORT)
+	@exec $(BIN)/python manage.py demo --port $(PORT)
 
 test: setup browser ## every test: unit, PostgreSQL, browser
 	$(BIN)/python -m pytest

@@ -10,12 +10,17 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.paginator import Paginator
 from django.db import models
+from django.dispatch import Signal
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import CompanyForm
 from accounts.models import Bucket, Company, Member, User
+
+
+#: Sent with `company` when an administrator adds one; who equips it lives in a layer above.
+company_added = Signal()
 
 
 def across_companies(model: type[models.Model]) -> models.QuerySet[Any]:
@@ -93,6 +98,11 @@ class CompanyPage(admin.ModelAdmin):
     date_hierarchy = "created_at"
     prepopulated_fields = {"slug": ["name"]}
     inlines = [MemberInline]
+
+    def save_model(self, request: HttpRequest, obj: Company, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            company_added.send(Company, company=obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # its ledger outlives it

@@ -63,7 +63,7 @@ class GroupAdmin(ReadOnlyAdmin):
 class GroupContactAdmin(ReadOnlyAdmin):
     list_display = ["id", "company", "group", "contact_id"]
     list_select_related = ["company", "group"]
-    search_fields = ["=contact_id", "group__name"]
+    search_fields = ["group__name"]
 
 
 @admin.register(Import)

@@ -20,9 +20,9 @@ import django
 
 django.setup()
 
-from bench import audience, dispatch, world  # noqa: E402
+from bench import audience, dispatch, landing, world  # noqa: E402
 
-BENCHMARKS = {"audience": audience, "dispatch": dispatch}
+BENCHMARKS = {"audience": audience, "dispatch": dispatch, "landing": landing}
 
 
 def main() -> int:

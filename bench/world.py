@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from accounts.models import Company
-from addressbook.models import Group
+from addressbook.models import Contact, Group, GroupContact
+from messaging.addresses import Address
 from messaging.models import Gateway
 
 NAME = "stopgate_bench"
@@ -90,11 +91,29 @@ def crowd(of: Company, *, people: int, suppressed_percent: int = 0) -> Group:
         sql("ALTER TABLE addressbook_suppression DISABLE TRIGGER USER")
         sql(
             "INSERT INTO addressbook_suppression (company_id, channel, digest, address, event_id, source, since)"
-            " SELECT company_id, 'sms', phone_digest, phone, id, 'api', now() FROM addressbook_contact WHERE id %% 100 < %s",
+            " SELECT company_id, 'sms', phone_digest, phone, id, 'api', now()"
+            " FROM addressbook_contact WHERE id %% 100 < %s",
             suppressed_percent,
         )
         sql("ALTER TABLE addressbook_suppression ENABLE TRIGGER USER")
     return group
+
+
+def real_crowd(of: Company, *, people: int) -> Group:
+    """Contacts with valid numbers and true digests, for what is tried from outside."""
+    group = Group.objects.create(company=of, name="Everybody")
+    contacts = [Contact(company=of) for _ in range(people)]
+    for n, contact in enumerate(contacts):
+        contact.set_address("sms", Address("sms", f"+316{10_000_000 + n}"))
+    Contact.objects.bulk_create(contacts, batch_size=1000)
+    GroupContact.objects.bulk_create(GroupContact(company=of, group=group, contact=c) for c in contacts)
+    return group
+
+
+def count(statement: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return int(cursor.fetchone()[0])
 
 
 def result(name: str, *, seconds: float, floor_seconds: float, goal: float, note: str = "") -> dict[str, object]:

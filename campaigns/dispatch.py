@@ -203,7 +203,7 @@ def sweep() -> None:
     ):
         campaign.launch()
     build_due()
-    _run("finish", {"campaign": None})
+    finish()
     _run("squash", {})
 
 
@@ -222,6 +222,11 @@ def send_due(*, category: str) -> None:
         build_due()
     if run(category=category):
         wake(f"campaigns.send_{category}")
+    finish()
+
+
+def finish() -> None:
+    """Campaigns with nothing left to hand over are sent."""
     _run("finish", {"campaign": None})
 
 

@@ -34,10 +34,14 @@ def ready(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _database() -> str:
+def durability_off() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM pg_settings WHERE name = ANY(%s) AND setting = 'off'", [list(DURABLE)])
-        off = sorted(row[0] for row in cursor.fetchall())
+        return sorted(row[0] for row in cursor.fetchall())
+
+
+def _database() -> str:
+    off = durability_off()
     return f"{', '.join(off)} off" if off else "ok"
 
 

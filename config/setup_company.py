@@ -35,10 +35,15 @@ def set_up_company(*, name: str, owner: str, password: str | None, country: str 
         user = person(email=owner, password=password)
         company = Company.objects.create_named(name, country=country, language=language)
         Member.objects.create(company=company, user=user, role=Member.Role.OWNER)
-        Gateway.objects.create(company=company, kind="simulator", is_default=True)
-        own_words.offer_standard_reasons(company)
+        equip(company)
         _key, text = ApiKey.issue(company=company, name="first key", scopes=FIRST_SCOPES)
     return SetUp(company, user, text)
+
+
+def equip(company: Company, **_signal: object) -> None:
+    """What every company starts with: a simulator gateway, and the usual reasons."""
+    Gateway.objects.create(company=company, kind="simulator", is_default=True)
+    own_words.offer_standard_reasons(company)
 
 
 def person(*, email: str, password: str | None) -> User:

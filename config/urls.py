@@ -1,9 +1,9 @@
 """The app host: one include per app."""
 
-from api.app import api
 from django.contrib import admin
 from django.urls import include, path
 
+from api.app import api
 from config import health
 
 urlpatterns = [

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("SECRET_KEY", "tests-only-secret-key-0123456789abcdefghij")
-os.environ.setdefault("LINK_KEY", "tests-only-link-key-0123456789abcdefghijkl")
-os.environ.setdefault("DIGEST_KEY", "tests-only-digest-key-0123456789abcdefghij")
-
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.management.commands import flush
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
 
 from tests.world import World
+
+# The same examples in every run, however busy the machine is.
+hypothesis_settings.register_profile("stopgate", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("stopgate")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _passwords_in_one_round():
+    """The same algorithm with one round instead of a million; other processes can still check what it made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PBKDF2PasswordHasher, "iterations", 1)
+        yield
 
 
 @pytest.fixture
