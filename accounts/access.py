@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.models import Company, Member, User
 from accounts.roles import allows
@@ -22,6 +23,14 @@ class MemberRequest(HttpRequest):
     member: Member
 
 
+def _to_login(request: Any) -> HttpResponse:
+    """The whole page goes to the log-in, not the part of it that asked after the session had ended."""
+    htmx = getattr(request, "htmx", None)
+    if not htmx:
+        return redirect_to_login(request.get_full_path())
+    return HttpResponseClientRedirect(redirect_to_login(htmx.current_url_abs_path or "/").url)
+
+
 def member_required(role: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """The view needs a member of the current company with at least this role."""
 
@@ -29,7 +38,7 @@ def member_required(role: str) -> Callable[[Callable[..., HttpResponse]], Callab
         @wraps(view)
         def wrapper(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return _to_login(request)
             if request.member is None:
                 raise PermissionDenied("no company")
             if not allows(request.member.role, role):

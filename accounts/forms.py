@@ -71,7 +71,8 @@ class LogInForm(forms.Form):
             raise ValidationError(_("Too many attempts. Wait a quarter of an hour and try again."))
         self.user = authenticate(self.request, username=cleaned["username"], password=cleaned["password"])
         if self.user is None:
-            raise ValidationError(_("This e-mail and password do not belong together. Check both and try again."))
+            self.add_error("password", _("This e-mail and password do not belong together. Check both and try again."))
+            return cleaned
         attempt.succeeded()
         return cleaned
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -24,7 +25,7 @@ def add(*, company: Company, email: str, role: str) -> Member:
     """The person gets a mail with which to set a password, whether or not we knew them: nobody learns which."""
     email = email.strip().lower()
     with transaction.atomic():
-        user = User.objects.filter(email=email).first() or User.objects.create_user(email)
+        user, _made = User.objects.get_or_create(email=email, defaults={"password": make_password(None)})
         member, made = Member.objects.get_or_create(company=company, user=user, defaults={"role": role})
         if not made:
             raise AlreadyMember
@@ -36,8 +37,8 @@ def change_role(*, member: Member, role: str) -> None:
     """Raises LastOwner."""
     with transaction.atomic():
         _keep_an_owner(member=member, unless=role == Member.Role.OWNER)
-        member.role = role
-        member.save(update_fields=["role"])
+        Member.objects.filter(pk=member.pk).update(role=role)
+    member.role = role
 
 
 def remove(*, member: Member) -> None:

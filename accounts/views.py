@@ -22,12 +22,24 @@ from accounts.models import Member
 from lib.wake import wake
 
 RETRY_AFTER_SECONDS = 15 * 60
+LONGEST_ADDRESS = 2000
+
+
+def _posted(request: HttpRequest) -> Any:
+    """What a form is bound to: an empty answer is an answer too, and is told what is missing."""
+    return request.POST if request.method == "POST" else None
+
+
+def _too_many(request: HttpRequest, template: str, page: dict[str, Any], *, seconds: int) -> HttpResponse:
+    response = render(request, template, page, status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
-    form = LogInForm(request, request.POST or None)
+    form = LogInForm(request, _posted(request))
     if request.method == "POST" and form.is_valid():
         start_session(request, form.user)
         response = redirect(_where_to(request, form.user))
@@ -37,8 +49,8 @@ def login(request: HttpRequest) -> HttpResponse:
         return redirect(_where_to(request, request.user))
     page = {"form": form, "next": _wanted(request)}
     if form.too_many:
-        return render(request, "accounts/login.html", page, status=429, headers={"Retry-After": RETRY_AFTER_SECONDS})
-    return render(request, "accounts/login.html", page)
+        return _too_many(request, "accounts/login.html", page, seconds=RETRY_AFTER_SECONDS)
+    return render(request, "accounts/login.html", page, status=422 if form.errors else 200)
 
 
 def _where_to(request: HttpRequest, user: Any) -> str:
@@ -55,7 +67,7 @@ def _wanted(request: HttpRequest) -> str:
     """Where the person was going, if that is a page of ours."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=request.is_secure())
-    return wanted if ours and wanted.startswith("/") else ""
+    return wanted if ours and wanted.startswith("/") and len(wanted) <= LONGEST_ADDRESS else ""
 
 
 @require_POST
@@ -66,16 +78,15 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def password_reset(request: HttpRequest) -> HttpResponse:
-    form = ResetForm(request.POST or None)
+    form = ResetForm(_posted(request))
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]
         if not attempts.may_ask_for_reset(request, account=email):
             form.add_error(None, _("Too many attempts. Wait an hour and try again."))
-            headers = {"Retry-After": 60 * 60}
-            return render(request, "accounts/password_reset.html", {"form": form}, status=429, headers=headers)
+            return _too_many(request, "accounts/password_reset.html", {"form": form}, seconds=60 * 60)
         wake("accounts.send_password_mail", email=email.lower())
         return redirect("accounts:password-reset-sent")
-    return render(request, "accounts/password_reset.html", {"form": form})
+    return render(request, "accounts/password_reset.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD"])
@@ -83,11 +94,19 @@ def password_reset_sent(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/password_reset_sent.html")
 
 
-# Django's own, for the care it takes: the token moves from the address to the session before the form is shown.
-password_reset_confirm = auth_views.PasswordResetConfirmView.as_view(
-    template_name="accounts/password_reset_confirm.html",
-    success_url=reverse_lazy("accounts:password-reset-complete"),
-)
+class PasswordResetConfirm(auth_views.PasswordResetConfirmView):
+    """Django's own, for the care it takes: the token moves from the address to the session before the form is shown."""
+
+    template_name = "accounts/password_reset_confirm.html"
+    success_url = reverse_lazy("accounts:password-reset-complete")
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        response = super().form_invalid(form)
+        response.status_code = 422
+        return response
+
+
+password_reset_confirm = PasswordResetConfirm.as_view()
 
 
 @require_http_methods(["GET", "HEAD"])
@@ -132,7 +151,7 @@ def _save_settings(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required("owner")
 def team_page(request: MemberRequest) -> HttpResponse:
-    form = MemberForm(request.POST or None)
+    form = MemberForm(_posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             team.add(company=request.company, **form.cleaned_data)
@@ -162,7 +181,8 @@ def member_role(request: MemberRequest, pk: int) -> HttpResponse:
         messages.success(request, _("Saved."))
     except team.LastOwner as problem:
         messages.error(request, str(problem))
-    return redirect("accounts:team")
+    gave_up_owning = member.user_id == request.user.pk and member.role != Member.Role.OWNER
+    return redirect("accounts:settings" if gave_up_owning else "accounts:team")
 
 
 @require_POST

@@ -8,12 +8,12 @@ round trip.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.models import Company
 from addressbook.models import Contact
@@ -21,6 +21,9 @@ from lib.keys import digest_key
 from messaging.addresses import Address
 
 CHANNELS = ("sms", "email")
+#: Key of pg_advisory_xact_lock(company, …), below the ledger's 64 chains. Opt-outs share it from reading the
+#: contact's other address until they commit; who gives a contact a new address takes it alone (`cover`).
+COVER_LOCK = -2
 
 
 class EvidenceMissing(ValueError):
@@ -33,6 +36,15 @@ class OptOut:
     already: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Gained:
+    """A contact has the address `new` from now on; `beside` is, or was until now, another one of the same contact."""
+
+    new: Address
+    beside: Address
+
+
+@transaction.atomic
 def opt_out(
     *,
     company: Company,
@@ -103,6 +115,65 @@ def opt_in(
     return int(row[0])
 
 
+def cover(*, company: Company, gained: Sequence[Gained]) -> None:
+    """A new address of somebody who opted out is out as well, as if it had been there at the time.
+
+    Call it last in the transaction that writes the addresses: other opt-outs of the company
+    wait from here to its end. An address that was opted in after that opt-out stays in, and
+    so does one of the other channel where the company narrows opt-outs to theirs.
+    """
+    if company.opt_out_scope != Company.Scope.CONTACT:
+        gained = [g for g in gained if g.new.channel == g.beside.channel]
+    if not gained:
+        return
+    key = digest_key()
+    columns: list[list[Any]] = [
+        [g.new.channel for g in gained],
+        [g.new.digest(key) for g in gained],
+        [g.new.value for g in gained],
+        [g.beside.channel for g in gained],
+        [g.beside.digest(key) for g in gained],
+        [g.beside.value for g in gained],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s)", [company.pk, COVER_LOCK])
+        cursor.execute(_COVERED, [*columns, company.pk])
+        covered = cursor.fetchall()
+        if not covered:
+            return
+        countries = {g.new.digest(key): g.new.country for g in gained if g.new.channel == "sms"}
+        facts = [json.dumps({"country": countries.get(bytes(digest), "")}) for *_, digest in covered]
+        # All chains of this act in one order, as in consent_opt_out_v1.
+        chains = sorted({bytes.fromhex(t["digest"])[0] & 63 for _, targets, _ in covered for t in json.loads(targets)})
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s::int, chain) FROM unnest(%s::int[]) AS chain", [company.pk, chains]
+        )
+        cursor.execute(
+            """SELECT consent_opt_out_v1(%s, source, targets, facts, '{}')
+               FROM unnest(%s::text[], %s::jsonb[], %s::jsonb[]) AS c(source, targets, facts)""",
+            [company.pk, [row[0] for row in covered], [row[1] for row in covered], facts],
+        )
+
+
+_COVERED = """
+  SELECT DISTINCT ON (g.digest) s.source,
+    jsonb_build_array(
+      jsonb_build_object('channel', g.beside_channel, 'digest', encode(g.beside, 'hex'), 'address', g.beside_address),
+      jsonb_build_object('channel', g.channel, 'digest', encode(g.digest, 'hex'), 'address', g.address))::text,
+    g.digest
+  FROM unnest(%s::text[], %s::bytea[], %s::text[], %s::text[], %s::bytea[], %s::text[])
+    AS g(channel, digest, address, beside_channel, beside, beside_address)
+  JOIN addressbook_suppression s
+    ON s.company_id = %s AND s.channel = g.beside_channel AND s.digest = g.beside
+  WHERE NOT EXISTS (SELECT FROM addressbook_suppression t
+      WHERE t.company_id = s.company_id AND t.channel = g.channel AND t.digest = g.digest)
+    AND NOT EXISTS (SELECT FROM addressbook_consentevent e
+      WHERE e.company_id = s.company_id AND e.digest = g.digest AND e.channel = g.channel
+        AND e.type = 'opt_in' AND e.id > s.event_id)
+  ORDER BY g.digest, s.event_id
+"""
+
+
 def give_reason(*, company: Company, address: Address, event_id: int, source: str, reason: str, comment: str) -> None:
     """A reason told after the opt-out; the ledger only grows, so it is a line of its own that names the first."""
     _call(
@@ -125,6 +196,7 @@ def _targets(*, company: Company, address: Address, channels: Iterable[str] | No
         wanted = {address.channel}
     covered = [address] if address.channel in wanted else []
     if wanted - {address.channel}:
+        _call("SELECT pg_advisory_xact_lock_shared(%s::int, %s)", company.pk, COVER_LOCK)
         for contact in Contact.objects.of(company).with_address(address):
             covered += [a for a in contact.addresses() if a.channel in wanted and a.identity != address.identity]
     key = digest_key()

@@ -68,3 +68,4 @@ class IdempotencyKey(CompanyModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["company", "key"], name="one_answer_per_idempotency_key")]
+        indexes = [models.Index(fields=["created_at"], name="idempotency_key_age")]

@@ -24,7 +24,7 @@ STATEMENTS = sql.named(Path(__file__).parent / "sql" / "audience.sql")
 
 
 class NoGateway(Exception):
-    """The company has no gateway to send through."""
+    """The company has no gateway to send through, or none that can carry messages."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,11 @@ class Reach:
     countries: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def all(self) -> int:
+        """Everybody in the groups, with an address or without."""
+        return self.audience + self.no_address
+
+    @property
     def reached(self) -> int:
         return self.audience - self.suppressed - self.no_way
 
@@ -79,16 +84,23 @@ def _selection(campaign: Campaign) -> dict[str, Any]:
     return {
         "company": campaign.company_id,
         "channel": campaign.channel,
-        "groups": list(campaign.groups.through.objects.filter(campaign=campaign).values_list("group_id", flat=True)),
+        "groups": list(Campaign.groups.through.objects.filter(campaign=campaign).values_list("group_id", flat=True)),
         "exclude": list(
-            campaign.exclude_groups.through.objects.filter(campaign=campaign).values_list("group_id", flat=True)
+            Campaign.exclude_groups.through.objects.filter(campaign=campaign).values_list("group_id", flat=True)
         ),
     }
 
 
-def reach(campaign: Campaign) -> Reach:
-    """Who would be reached now, who is left out and why, and the way out per destination."""
-    selection, channel = _selection(campaign), campaign.channel
+def reach(campaign: Campaign, *, groups: list[int] | None = None, exclude: list[int] | None = None) -> Reach:
+    """Who would be reached now, who is left out and why, and the way out per destination.
+
+    `groups` and `exclude` stand for a campaign that is not saved yet.
+    """
+    channel = campaign.channel
+    if groups is None:
+        selection = _selection(campaign)
+    else:
+        selection = {"company": campaign.company_id, "channel": channel, "groups": groups, "exclude": exclude or []}
     ((total, no_address),) = _run("count", selection, channel=channel)
     ((suppressed,),) = _run("suppressed", selection, channel=channel)
     found = Reach(audience=total, suppressed=suppressed, no_address=no_address)
@@ -113,6 +125,9 @@ def build(campaign: Campaign) -> int:
         locked = Campaign.objects.of(campaign.company_id).select_for_update().get(pk=campaign.pk)
         if locked.built_at or locked.status != Campaign.Status.SENDING:
             return 0
+        # Somebody being erased at this moment is gone before, or is erased with the new message after.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s::int, 64)", [locked.company_id])
         gateway = gateway_of(locked.company)
         written, found = _write(locked, gateway=gateway, due_at=timezone.now())
         locked.audience = written + found.suppressed + found.no_way
@@ -124,7 +139,7 @@ def build(campaign: Campaign) -> int:
 
 def gateway_of(company: Company) -> Gateway:
     gateway = Gateway.objects.of(company).order_by("-is_default", "pk").first()
-    if gateway is None:
+    if gateway is None or gateway.kind not in ADAPTERS:
         raise NoGateway
     return gateway
 

@@ -13,6 +13,7 @@ its messages `unknown` after LEASE. (Promises 1 and 5.)
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import uuid
@@ -27,7 +28,7 @@ from django.utils import timezone
 
 from accounts.scoping import company_scope
 from campaigns import audience
-from campaigns.models import Campaign
+from campaigns.models import Campaign, WrongState
 from campaigns.texts import Composer
 from lib import sql
 from lib.wake import wake
@@ -132,8 +133,9 @@ def _send(gateway: Gateway, outgoing: Sequence[Outgoing]) -> Sequence[Outcome]:
         return []
     try:
         outcomes = ADAPTERS[gateway.kind](gateway).send(outgoing)
-    except Exception:  # an adapter's fault hides what the provider took: the honest word is unknown
-        log.exception("gateway %s failed", gateway.pk)
+    except Exception as problem:  # an adapter's fault hides what the provider took: the honest word is unknown
+        # Its words may hold a number or a text, which have no place in a log.
+        log.error("gateway %s failed: %s", gateway.pk, type(problem).__name__)
         return [Outcome(Verdict.UNKNOWN, error="the gateway failed")] * len(outgoing)
     if len(outcomes) != len(outgoing):
         return [Outcome(Verdict.UNKNOWN, error="the gateway's answer was incomplete")] * len(outgoing)
@@ -201,7 +203,8 @@ def sweep() -> None:
     for campaign in Campaign.objects.across_companies().filter(
         status=Campaign.Status.SCHEDULED, scheduled_at__lte=timezone.now()
     ):
-        campaign.launch()
+        with contextlib.suppress(WrongState):  # cancelled at this moment
+            campaign.launch()
     build_due()
     finish()
     _run("squash", {})

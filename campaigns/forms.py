@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Company
@@ -11,6 +12,7 @@ from addressbook.models import Group
 from campaigns.models import Campaign
 from campaigns.rendering import Template, UnknownField
 from messaging.models import Sender
+from messaging.models.message import Channel
 from optout import lines
 
 
@@ -31,18 +33,26 @@ class CampaignForm(forms.ModelForm):
             "scheduled_at",
         ]
         widgets = {
-            "body": forms.Textarea(attrs={"rows": 5}),
+            "body": forms.Textarea(attrs={"rows": 6}),
             "groups": forms.CheckboxSelectMultiple,
             "exclude_groups": forms.CheckboxSelectMultiple,
             "scheduled_at": forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
             "channel": forms.RadioSelect,
         }
+        labels = {"name": _("Name"), "scheduled_at": _("When")}
         help_texts = {
+            "name": _("Only you and your team see it."),
             "opt_out_text": _(
-                "Empty: your company's line, in each recipient's language. Needs {link}, or {code} for replies."
+                "Leave empty for your company's line, in each recipient's language. "
+                "Your own needs {link}, or {code} where people answer by reply."
             ),
-            "scheduled_at": _("UTC. Empty: when you launch."),
+            "scheduled_at": _("UTC. Leave empty to send when you launch."),
             "body": _("Insert: {first_name|there} · {last_name} · {company} · {opt_out}"),
+        }
+        error_messages = {
+            "groups": {"required": _("Choose at least one group to write to.")},
+            "body": {"required": _("Write the text of the message.")},
+            "name": {"required": _("Give the campaign a name.")},
         }
 
     def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
@@ -52,20 +62,24 @@ class CampaignForm(forms.ModelForm):
         self.fields["groups"].label = _("Audience")
         self.fields["exclude_groups"].label = _("Leave out")
         self.fields["exclude_groups"].required = False
-        senders = Sender.objects.usable_by(company)
-        self.fields["sender"] = forms.ChoiceField(
-            label=_("Sender"),
-            required=False,
-            choices=[("", _("Your gateway's own"))]
-            + [
-                (
-                    value,
-                    f"{value} — "
-                    + str(_("takes replies") if kind != "alphanumeric" else _("no replies, so a link is added")),
-                )
-                for value, kind in senders.order_by("value").values_list("value", "kind").distinct()
-            ],
-        )
+        self.fields["channel"].choices = Channel.choices
+        self.fields["sender"] = forms.ChoiceField(label=_("Sender"), required=False, choices=self._senders(company))
+        for name in ("name", "subject", "body", "opt_out_text", "scheduled_at"):
+            self.fields[name].widget.attrs["class"] = "form-control"
+        self.fields["sender"].widget.attrs["class"] = "form-select"
+        self.order_fields(self.Meta.fields)
+
+    def _senders(self, company: Company) -> list[tuple[str, Any]]:
+        rows = Sender.objects.usable_by(company).order_by("value").values_list("value", "kind").distinct()
+        choices: dict[str, Any] = {"": _("Your gateway's own")}
+        for value, kind in rows:
+            alone = kind == Sender.Kind.ALPHANUMERIC
+            does = _("replies not possible, so a link is added") if alone else _("takes replies")
+            choices[value] = format_lazy("{} — {}", value, does)
+        # A draft made by the API may name a sender that is not registered; opening it must not lose it.
+        if self.instance.sender:
+            choices.setdefault(self.instance.sender, self.instance.sender)
+        return list(choices.items())
 
     def clean_body(self) -> str:
         body = self.cleaned_data["body"]
@@ -92,6 +106,10 @@ class CampaignForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if cleaned.get("channel") == "email" and not cleaned.get("subject") and "subject" not in self.errors:
-            self.add_error("subject", _("An e-mail needs a subject."))
+        if cleaned.get("channel") == Channel.EMAIL:
+            cleaned["sender"] = ""  # an e-mail comes from the gateway's address; SMS senders do not apply
+            if not cleaned.get("subject") and "subject" not in self.errors:
+                self.add_error("subject", _("An e-mail needs a subject."))
+        elif "channel" in cleaned:
+            cleaned["subject"] = ""
         return cleaned

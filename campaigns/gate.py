@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import Company
@@ -26,6 +27,10 @@ class NoWayOut(Exception):
     """No lawful way out exists for this destination with this sender."""
 
 
+class AlreadySent(Exception):
+    """This campaign has a message to this address or contact."""
+
+
 class InvalidBody(ValueError):
     """The text cannot be sent as it is."""
 
@@ -45,7 +50,8 @@ def send(
     """Queue one message; it leaves as soon as the transaction has committed.
 
     Transactional messages pass whatever the suppression list says and carry no
-    opt-out line. Raises Suppressed, NoWayOut, InvalidBody.
+    opt-out line. Opt-outs are counted for `campaign`, which sends nobody a second message.
+    Raises Suppressed, NoWayOut, InvalidBody, AlreadySent.
     """
     if not body.strip():
         raise InvalidBody("The text is empty.")
@@ -54,7 +60,7 @@ def send(
     if marketing and Suppression.objects.of(company).filter(channel=to.channel, digest=digest).exists():
         raise Suppressed
     contact = Contact.objects.of(company).with_address(to).first()
-    language = (contact.language if contact else "") or _language(to.country, company=company)
+    language = (contact.language if contact else "") or language_of(to.country, company=company)
     way = (
         audience.Ways(company=company, sender=sender, channel=to.channel).for_country(to.country) if marketing else None
     )
@@ -62,11 +68,20 @@ def send(
         raise NoWayOut
     with transaction.atomic():
         now = timezone.now()
+        if campaign:
+            join(campaign, audience=1)
+            if known(campaign, contacts=[contact.pk] if contact else [], digests=[digest]):
+                raise AlreadySent
         batch = Batch.objects.create(
-            company=company, gateway=audience.gateway_of(company), category=category, due_at=now
+            company=company,
+            gateway=audience.gateway_of(company),
+            campaign_id=campaign.pk if campaign else None,
+            category=category,
+            due_at=now,
         )
         message = Message.objects.create(
             company=company,
+            campaign=campaign,
             contact=contact,
             batch=batch,
             category=category,
@@ -81,17 +96,34 @@ def send(
             subject=subject,
             created_at=now,
         )
-        message.text = _text(message, body=body, company=company)
+        message.text = body if not marketing else with_line(message, body=body, composer=composer_of(company))
         message.save(update_fields=["text"])
         wake(f"campaigns.send_{category}")
     return message
 
 
-def _text(message: Message, *, body: str, company: Company) -> str:
+def join(campaign: Campaign, *, audience: int, suppressed: int = 0, no_way: int = 0) -> None:
+    """Single texts are part of their campaign's audience. Locks the campaign, so texts for one address take turns."""
+    Campaign.objects.of(campaign.company_id).filter(pk=campaign.pk).update(
+        audience=F("audience") + audience,
+        left_out_suppressed=F("left_out_suppressed") + suppressed,
+        left_out_no_way=F("left_out_no_way") + no_way,
+    )
+
+
+def known(campaign: Campaign, *, contacts: list[int], digests: list[bytes]) -> dict[bytes, Message]:
+    """The campaign's messages to any of these, by the digest of their address."""
+    rows = Message.objects.of(campaign.company_id).filter(campaign=campaign)
+    found = rows.filter(Q(contact__in=contacts) | Q(digest__in=digests))
+    return {bytes(message.digest): message for message in found}
+
+
+def composer_of(company: Company) -> Composer:
+    return Composer(company=company, campaign=None)
+
+
+def with_line(message: Message, *, body: str, composer: Composer) -> str:
     """Single texts are final as handed in: nothing is merged, braces stay; marketing gets its line."""
-    if message.category != Category.MARKETING:
-        return body
-    composer = Composer(company=company, campaign=None)
     line = composer.line(
         message_id=message.pk,
         channel=message.channel,
@@ -103,6 +135,6 @@ def _text(message: Message, *, body: str, company: Company) -> str:
     return composer.prefix(message.country, message.channel) + lines.place(body, line)
 
 
-def _language(country: str, *, company: Company) -> str:
+def language_of(country: str, *, company: Company) -> str:
     spoken = destinations.rule(country).languages if country else ()
     return spoken[0] if spoken else company.language

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.scoping import CompanyModel, ScopedManager
+from accounts.scoping import CompanyModel, ScopedManager, company_scope
 from messaging.models import Batch, Message, Tally
 from messaging.models.message import Channel
 
@@ -125,13 +125,15 @@ class Campaign(CompanyModel):
     def pause(self) -> bool:
         with transaction.atomic():
             moved = self._move(to=self.Status.PAUSED, allowed=(self.Status.SENDING,))
-            self.batches().filter(status=Batch.Status.QUEUED).update(status=Batch.Status.HELD)
+            if moved:  # else somebody else's batches, who may be resuming by now
+                self.batches().filter(status=Batch.Status.QUEUED).update(status=Batch.Status.HELD)
         return moved
 
     def resume(self) -> bool:
         with transaction.atomic():
             moved = self._move(to=self.Status.SENDING, allowed=(self.Status.PAUSED,))
-            self.batches().filter(status=Batch.Status.HELD).update(status=Batch.Status.QUEUED)
+            if moved:
+                self.batches().filter(status=Batch.Status.HELD).update(status=Batch.Status.QUEUED)
         return moved
 
     def cancel(self) -> bool:
@@ -149,6 +151,10 @@ class Campaign(CompanyModel):
 
     def duplicate(self, *, by: User) -> Campaign:
         """The same text and audience as a new draft."""
+        with transaction.atomic(), company_scope(self.company_id):  # the groups are of this company only
+            return self._copy(by=by)
+
+    def _copy(self, *, by: User) -> Campaign:
         copy = Campaign.objects.create(
             company=self.company,
             name=_("%(name)s (copy)") % {"name": self.name[:190]},

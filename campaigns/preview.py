@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from addressbook.models import Contact
 from campaigns import audience
 from campaigns.models import Campaign
-from campaigns.texts import ATTRIBUTE, Composer
-from messaging.segments import measure
+from campaigns.texts import Composer
+from lib.countries import country_name
+from messaging.segments import measure, non_gsm
 from optout import destinations
 
 
@@ -28,6 +31,21 @@ class Sample:
     line: str = ""
     limit: int = 0
 
+    @property
+    def place(self) -> str:
+        return country_name(self.country) if self.country else _("Country unknown")
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Before the opt-out line, the line, after it. The last place counts: a body may quote the line."""
+        before, line, after = self.text.rpartition(self.line) if self.line else (self.text, "", "")
+        return before, line, after
+
+    @property
+    def costly(self) -> list[tuple[str, str | None]]:
+        """The characters that halve the room of an SMS, each with a replacement where a fair one is known."""
+        return list(non_gsm(self.text).items())[:12] if self.encoding == "UCS-2" else []
+
 
 #: Stands in for the message's id; the code shown is of the right length but opens nothing.
 NO_MESSAGE = 0
@@ -44,6 +62,11 @@ def preview(campaign: Campaign, reach: audience.Reach | None = None) -> list[Sam
     ]
 
 
+def segments(samples: list[Sample]) -> int:
+    """About how many segments the whole costs; names of different length make it vary."""
+    return sum(sample.segments * sample.recipients for sample in samples)
+
+
 def _sample(row: dict[str, Any], *, composer: Composer, campaign: Campaign, contact: Contact | None) -> Sample:
     way, country = row["way"], row["country"]
     if way is None:
@@ -51,7 +74,7 @@ def _sample(row: dict[str, Any], *, composer: Composer, campaign: Campaign, cont
     default = destinations.rule(country).languages
     language = row["language"] or (default[0] if country and default else campaign.company.language)
     values: list[Any] = [getattr(contact, field, "") or "" for field in composer.fields]
-    if any(f.startswith(ATTRIBUTE) for f in composer.attributes):
+    if composer.attributes:
         values.append(contact.attributes if contact else {})
     arguments = {
         "message_id": NO_MESSAGE,

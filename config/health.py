@@ -57,7 +57,8 @@ def _migrations() -> str:
 def _worker() -> str:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s))",
+            "SELECT EXISTS (SELECT FROM procrastinate_workers"
+            " WHERE last_heartbeat > now() - make_interval(secs => %s))",
             [WORKER_SILENT_SECONDS],
         )
         (alive,) = cursor.fetchone()

@@ -47,7 +47,6 @@ INSTALLED_APPS = [
     "template_partials",
     "django_htmx",
     "phonenumber_field",
-    "csp",
     "procrastinate.contrib.django",
     "config.apps.StopgateConfig",
     "accounts",
@@ -60,8 +59,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.headers.ResponseHeaders",
-    "config.hosts.HostRouting",
     "django.middleware.security.SecurityMiddleware",
+    "config.hosts.HostRouting",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -85,6 +84,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "optout.context.waiting_replies",
             ],
         },
     }

@@ -1,6 +1,6 @@
 """The short host: recipients' pages and health, nothing else."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from config import health
 from optout.landing import views
@@ -8,5 +8,5 @@ from optout.landing import views
 urlpatterns = [
     path("healthz", health.process, name="healthz"),
     path("", include("optout.landing.urls")),
-    path("<path:path>", views.unknown),
+    re_path(r"(?s:.)*", views.unknown),
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from django.db import DatabaseError
-
+from addressbook.imports import run as imports
+from api import idempotency
 from campaigns import dispatch
 from lib.wake import wake
 from messaging.models.message import Category
+from optout import replies
 
 log = logging.getLogger("stopgate.worker")
 
@@ -16,17 +17,24 @@ log = logging.getLogger("stopgate.worker")
 def sweep() -> bool:
     """Ask for everything that is due; True when something was."""
     dispatch.sweep()
+    idempotency.forget_old()
     found = False
     for category in Category.values:
         if dispatch.due(category=category):
             wake(f"campaigns.send_{category}")
             found = True
+    if replies.due():
+        wake("optout.read_replies")
+        found = True
+    if imports.due():
+        wake(imports.TASK)
+        found = True
     return found
 
 
 def sweep_quietly() -> None:
-    """The database may be away for a while; the next round tries again."""
+    """Whatever fails (the database may be away for a while), the next round tries again."""
     try:
         sweep()
-    except DatabaseError:
-        log.exception("the sweep failed")
+    except Exception as problem:
+        log.error("the sweep failed: %s", type(problem).__name__)

@@ -65,6 +65,8 @@ def _identity(phone: str) -> str:
         return "+52" + phone[4:]
     if phone.startswith("+549") and len(phone) == 14:  # Argentina: mobiles with and without 9
         return "+54" + phone[4:]
+    if phone.startswith("+55") and len(phone) == 13 and phone[5] in "6789":  # Brazil: a 9 before mobiles, 2012–2016
+        return phone[:5] + "9" + phone[5:]
     if phone.startswith("+229") and len(phone) == 12:  # Benin put 01 before every number in 2024
         return "+22901" + phone[4:]
     if phone.startswith("+225") and len(phone) == 12:  # Ivory Coast, 2021: two digits by operator

@@ -47,8 +47,16 @@ def check_override(text: str) -> None:
     """A campaign's own line fits one method; destinations with the other keep the company's line."""
     try:
         check(text, method="link")
-    except InvalidLine:
-        check(text, method="reply")
+    except InvalidLine as as_link:
+        try:
+            check(text, method="reply")
+        except InvalidLine as as_reply:
+            if as_link.code == as_reply.code == "missing_placeholder":
+                raise InvalidLine(
+                    "missing_placeholder",
+                    "The line must contain {link}, or {code} where people answer by reply, or nobody could opt out.",
+                ) from None
+            raise as_link from None
 
 
 def fill(text: str, *, company: str, code: str, keyword: str, link: str) -> str:

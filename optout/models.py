@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date, timedelta
+
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.scoping import CompanyModel
+from accounts.scoping import CompanyModel, ScopedManager
+from messaging.addresses import display
 from optout import lines
 
 METHODS = [("reply", _("reply")), ("link", _("link")), ("email", _("e-mail"))]
+WORKING_DAYS = 10
+_WEEKEND = (5, 6)
+_QUESTION = re.compile("[?？؟;]\\s*$")  # the Greek question mark looks like a semicolon
 
 
 class DestinationRule(models.Model):
@@ -92,15 +100,31 @@ class Reason(CompanyModel):
         return self.text
 
 
+class ReviewQuerySet(models.QuerySet["ReviewItem"]):
+    def waiting(self) -> ReviewQuerySet:
+        return self.filter(decision="")
+
+    def holding(self) -> ReviewQuerySet:
+        """Marketing to these addresses waits for a person: what may be a no is never ignored meanwhile."""
+        return self.filter(decision="", holds=True)
+
+
+class ReviewManager(ScopedManager.from_queryset(ReviewQuerySet)):  # type: ignore[misc]
+    pass
+
+
 class ReviewItem(CompanyModel):
     """A reply that a person has to decide: it may be an opt-out, or nobody can tell whom it concerns."""
 
     class Decision(models.TextChoices):
         OPT_OUT = "opt_out", _("opted out")
         KEPT = "kept", _("not an opt-out")
+        HELPED = "helped", _("help sent")
 
     reply = models.OneToOneField("messaging.Reply", on_delete=models.PROTECT, related_name="review")
+    digest = models.BinaryField(max_length=32)
     suggestion = models.CharField(_("suggestion"), max_length=20, blank=True)
+    holds = models.BooleanField(_("holds marketing"), default=False)
     message_id = models.BigIntegerField(null=True)
     campaign_name = models.CharField(max_length=200, blank=True)
     decision = models.CharField(_("decision"), max_length=10, choices=Decision.choices, blank=True)
@@ -108,8 +132,46 @@ class ReviewItem(CompanyModel):
     decided_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = ReviewManager()
+
     class Meta:
         verbose_name = _("reply to review")
         verbose_name_plural = _("replies to review")
         ordering = ["created_at"]
-        indexes = [models.Index("company", "created_at", condition=models.Q(decision=""), name="review_waiting")]
+        indexes = [
+            models.Index("company", "created_at", condition=models.Q(decision=""), name="review_waiting"),
+            models.Index("company", "digest", condition=models.Q(decision=""), name="review_address"),
+            models.Index(fields=["company", "-decided_at"], condition=~models.Q(decision=""), name="review_decided"),
+        ]
+
+    @property
+    def number(self) -> str:
+        """As people write it; empty after erasure."""
+        return display(self.reply.sender)
+
+    @property
+    def likely(self) -> str:
+        """The suggestion in words."""
+        match self.suggestion:
+            case "opt_out":
+                return _("probably an opt-out")
+            case "opt_in":
+                return _("wants to come back")
+            case "help":
+                return _("asks who you are")
+            case _:
+                return _("a question") if _QUESTION.search(self.reply.text) else _("unclear")
+
+    @property
+    def due_on(self) -> date:
+        """The last of ten working days, the longest that any destination grants (47 CFR 64.1200(a)(10))."""
+        day = self.created_at.date()
+        for _n in range(WORKING_DAYS):
+            day += timedelta(days=1)
+            while day.weekday() in _WEEKEND:
+                day += timedelta(days=1)
+        return day
+
+    @property
+    def is_overdue(self) -> bool:
+        return not self.decision and timezone.now().date() > self.due_on

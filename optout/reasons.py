@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from optout.models import Reason
@@ -29,11 +28,6 @@ def offered(company_id: int, *, fresh: bool = False) -> tuple[tuple[str, str], .
         rows = tuple(Reason.objects.of(company_id).values_list("code", "text"))
         found = _kept[company_id] = (time.monotonic(), rows or DEFAULTS)
     return found[1]
-
-
-def shown(company_id: int) -> list[tuple[str, str]]:
-    """In the reader's language, where the company kept our wording."""
-    return [(code, gettext(text)) for code, text in offered(company_id)]
 
 
 def known(company_id: int, code: str) -> str:

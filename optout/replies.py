@@ -2,7 +2,8 @@
 
 1. `receive` stores the reply; once that is committed it cannot be lost.
 2. `read` finds what it means and whom it concerns, and acts, all in one transaction.
-3. What nobody can tell is left for a person (`ReviewItem`), never dropped and never acted on silently.
+3. What nobody can tell is left for a person (`ReviewItem`), never dropped and never acted on silently. What may be a
+   no holds marketing to that number until it is decided.
 4. `sweep_unread` reads what a crash left between the two.
 """
 
@@ -24,19 +25,25 @@ from addressbook import consent
 from lib import sql
 from lib.keys import digest_key
 from messaging.addresses import Address, InvalidAddress, parse_phone
-from messaging.models import Gateway, Reply, Sender
+from messaging.models import Gateway, Message, Reply, Sender
+from optout import answers, destinations, keywords
 from optout.models import ReviewItem
 
 log = logging.getLogger("stopgate.replies")
 STATEMENTS = sql.named(Path(__file__).parent / "sql" / "replies.sql")
 LONGEST_TEXT = 10_000
 ROUND = 500
+SIMULATOR = "simulator"
 _UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
 _DIGITS = re.compile(r"\+?([1-9][0-9]{6,14})", re.ASCII)
 
 
 class Decided(Exception):
     """Somebody has settled this reply already."""
+
+
+class NotOnSimulator(Exception):
+    """This company sends through a provider: only real handsets answer it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +65,42 @@ def receive(
     the first was stored but not yet read. `received_at` is the provider's time.
     """
     address, _is_number = _address_of(sender)
-    provider_id = (provider_id or str(uuid.uuid4()))[:100]
+    provider_id = _printable(provider_id).strip()[:100] or str(uuid.uuid4())
     now = timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            STATEMENTS["store"],
-            {
-                "company": gateway.company_id,
-                "gateway": gateway.pk,
-                "provider_id": provider_id,
-                "sender": address.value,
-                "digest": address.digest(digest_key()),
-                "country": address.country,
-                "to": _printable(to).strip()[:20],
-                "text": _printable(text)[:LONGEST_TEXT],
-                "received_at": min(received_at or now, now),
-            },
-        )
+    _run(
+        "store",
+        {
+            "company": gateway.company_id,
+            "gateway": gateway.pk,
+            "provider_id": provider_id,
+            "sender": address.value,
+            "digest": address.digest(digest_key()),
+            "country": address.country,
+            "to": _printable(to).strip()[:20],
+            "text": _printable(text[:LONGEST_TEXT]),
+            "received_at": min(received_at or now, now),
+        },
+    )
     reply = Reply.objects.of(gateway.company_id).get(gateway=gateway, provider_id=provider_id)
     if reply.read_at is None:
         _read_or_keep(reply)
     return reply
 
 
+def receive_simulated(*, company: Company, from_: str, to: str, text: str) -> Reply:
+    """A handset of the simulator answers. Raises NotOnSimulator, and InvalidAddress when `from_` is no number.
+
+    `to` is what the message showed as its sender, or the number its text named for replies.
+    """
+    gateway = answers.gateway_of(company.pk)
+    if gateway is None or gateway.kind != SIMULATOR:
+        raise NotOnSimulator
+    handset = parse_phone(from_, default_country=company.country)
+    return receive(gateway=gateway, provider_id=f"sim-{uuid.uuid4()}", sender=handset.value, to=to, text=text)
+
+
 def due() -> bool:
+    """Whether a reply waits to be read."""
     return Reply.objects.across_companies().filter(read_at=None).exists()
 
 
@@ -108,33 +127,46 @@ def _read_or_keep(reply: Reply) -> None:
 
 def read(reply: Reply) -> None:
     """Act on a stored reply, once."""
-    from optout import keywords
-
-    meaning = keywords.load().read(reply.text, country=reply.country)
-    kind = "" if meaning.kind == "none" else meaning.kind
     _address, is_number = _address_of(reply.sender)
+    advertised = destinations.rule(reply.country).keyword
+    meaning = keywords.load().read(reply.text, country=reply.country, advertised=advertised)
+    kind = "" if meaning.kind == "none" else meaning.kind
     with transaction.atomic():
+        _run("lock_replies", {"digest": reply.digest})
         if not _claim(reply, meaning=kind):
             return
         concerned, is_certain = _concerned(reply, everyone=kind == "opt_out" and meaning.all)
-        if kind == "opt_out" and is_certain:
-            _opt_out(reply, concerned)
-        elif kind == "opt_in" and is_certain and is_number:
+        if is_certain and kind == "opt_out":
+            left = _opt_out(reply, concerned)
+            if left and is_number:
+                _try(_confirm, reply, left, everyone=len(concerned) > 1)
+        elif is_certain and kind == "opt_in" and is_number:
             _opt_in(reply, concerned[0])
-            return
-        if kind != "opt_out" or not is_certain or not is_number:
+        elif is_certain and kind == "help" and is_number:
+            _try(_say_who, reply, concerned[0])
+        else:
+            is_certain = False
+        if not is_certain or not is_number:
             _for_a_person(reply, concerned[0], suggestion="opt_out" if kind == "maybe_opt_out" else kind)
 
 
 def decide(item: ReviewItem, *, decision: str, by: User) -> None:
     """A person has settled what a reply means. Raises Decided when somebody was faster."""
     with transaction.atomic():
-        settled = ReviewItem.objects.of(item.company_id).filter(pk=item.pk, decision="")
-        if not settled.update(decision=decision, decided_by=by, decided_at=timezone.now()):
+        _run("lock_replies", {"digest": item.reply.digest})
+        if not _settle(ReviewItem.objects.of(item.company_id).filter(pk=item.pk), decision=decision, by=by):
             raise Decided
+        if not item.reply.sender:
+            return  # erased meanwhile: suppressed for good, and nobody to write to
+        concern = _message(item.message_id, company_id=item.company_id)
         if decision == ReviewItem.Decision.OPT_OUT:
-            concern = _message(item.message_id, company_id=item.company_id)
-            _opt_out(item.reply, [concern], decided_by=str(by))
+            _opt_out(item.reply, [concern], by=by)
+        elif decision == ReviewItem.Decision.HELPED:
+            _say_who(item.reply, concern, asked_by_person=True)
+
+
+def _settle(items: Any, *, decision: str, by: User | None) -> int:
+    return int(items.waiting().update(decision=decision, decided_by=by, decided_at=timezone.now()))
 
 
 def _claim(reply: Reply, *, meaning: str) -> bool:
@@ -148,48 +180,61 @@ def _claim(reply: Reply, *, meaning: str) -> bool:
 
 
 def _concerned(reply: Reply, *, everyone: bool) -> tuple[list[Concern], bool]:
-    """The companies in question, in a fixed order, and whether that is certain."""
+    """The companies in question, the one that wrote last first, and whether that is certain."""
     number = reply.to.lstrip("+")
-    registered = Sender.objects.receiving_replies().filter(value__in=[number, f"+{number}"])
-    owners = set(registered.values_list("company_id", flat=True))
-    if None in owners and reply.company_id not in owners:
+    owners = _owners(number, country=reply.country)
+    if None in owners:
         found = _latest(reply, company_id=None, to=number)
         if found:
-            return (sorted(found, key=lambda c: c.company_id), True) if everyone else (found[:1], True)
-        return [Concern(reply.company_id)], False
-    company_id = reply.company_id
-    if owners and company_id not in owners:
-        company_id = min(owners)
-        among = [c for c in _latest(reply, company_id=None, to=number) if c.company_id in owners]
-        if among:
-            return among[:1], True
-    found = _latest(reply, company_id=company_id, to=number) or _latest(reply, company_id=company_id, to="")
+            return found if everyone else found[:1], True
+        if reply.company_id not in owners:
+            return [Concern(reply.company_id)], False
+    # Somebody else's own number cannot have reached this company's account: nothing there is touched.
+    found = _latest(reply, company_id=reply.company_id, to=number) or _latest(reply, company_id=reply.company_id, to="")
     if found:
         return found, True
-    return [Concern(company_id)], bool(owners)
+    return [Concern(reply.company_id)], not owners or reply.company_id in owners
+
+
+def _owners(number: str, *, country: str) -> set[int | None]:
+    """Whose number this is; None stands for all companies. The same short code may be another's abroad."""
+    rows = Sender.objects.receiving_replies().filter(value__in=[number, f"+{number}"])
+    registered = list(rows.values_list("company_id", "country"))
+    here = [company_id for company_id, where in registered if where in {"", country}]
+    return set(here or [company_id for company_id, _where in registered])
 
 
 def _latest(reply: Reply, *, company_id: int | None, to: str) -> list[Concern]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            STATEMENTS["latest_messages"],
-            {"digest": reply.digest, "to": to, "received_at": reply.received_at, "company": company_id},
-        )
-        return [Concern(*row[:4]) for row in cursor.fetchall()]
+    rows = _run(
+        "latest_messages",
+        {"digest": reply.digest, "to": to, "received_at": reply.received_at, "company": company_id},
+    )
+    found = [Concern(*row[:4]) for row in rows]
+    if company_id is None and reply.gateway.kind == SIMULATOR:
+        # A company on trial can make any handset say anything: it must not speak for a provider's subscribers.
+        found = [concern for concern in found if _is_on_simulator(concern.company_id)]
+    return found
+
+
+def _is_on_simulator(company_id: int) -> bool:
+    gateway = answers.gateway_of(company_id)
+    return gateway is not None and gateway.kind == SIMULATOR
 
 
 def _message(message_id: int | None, *, company_id: int) -> Concern:
-    from messaging.models import Message
-
     row = Message.objects.of(company_id).filter(pk=message_id).values_list("campaign_id", "campaign__name").first()
     return Concern(company_id, message_id, row[0], row[1] or "") if row else Concern(company_id)
 
 
-def _opt_out(reply: Reply, concerned: list[Concern], **more: str) -> None:
+def _opt_out(reply: Reply, concerned: list[Concern], *, by: User | None = None) -> list[Concern]:
+    """Out of marketing from these companies; returns those it was news to. Replies that waited are settled by it."""
     address = _address_of(reply.sender)[0]
     companies = Company.objects.in_bulk([concern.company_id for concern in concerned])
-    for concern in concerned:
-        consent.opt_out(
+    evidence = _evidence(reply) | ({"decided_by": str(by)} if by else {})
+    left = []
+    # In a fixed order, so that two acts cannot wait for each other.
+    for concern in sorted(concerned, key=lambda concern: concern.company_id):
+        out = consent.opt_out(
             company=companies[concern.company_id],
             address=address,
             source="reply",
@@ -198,19 +243,38 @@ def _opt_out(reply: Reply, concerned: list[Concern], **more: str) -> None:
             message_id=concern.message_id,
             country=reply.country,
             occurred_at=reply.received_at,
-            evidence=_evidence(reply) | more,
+            evidence=evidence,
         )
+        came_back = by is None and _came_back_since(reply, concern)
+        if not out.already and not came_back:
+            left.append(concern)
+        waiting = ReviewItem.objects.of(concern.company_id).filter(digest=reply.digest)
+        _settle(waiting, decision=ReviewItem.Decision.OPT_OUT, by=by)
+    return [concern for concern in concerned if concern in left]
 
 
-def _opt_in(reply: Reply, concern: Concern) -> None:
+def _came_back_since(reply: Reply, concern: Concern) -> bool:
+    """A STOP that arrives after the START that followed it: the START is acted on again, in the order of the clock."""
+    rows = _run(
+        "later_start",
+        {
+            "company": concern.company_id,
+            "owner": reply.company_id,
+            "digest": reply.digest,
+            "gateway": reply.gateway_id,
+            "received_at": reply.received_at,
+        },
+    )
+    return any(_opt_in(Reply.objects.of(reply.company_id).get(pk=pk), concern) for (pk,) in rows)
+
+
+def _opt_in(reply: Reply, concern: Concern) -> bool:
     """START, for this address. One that was sent before the last STOP comes too late (in doubt: suppressed)."""
     facts = {"company": concern.company_id, "owner": reply.company_id, "digest": reply.digest}
-    with connection.cursor() as cursor:
-        cursor.execute(STATEMENTS["lock_address"], facts)
-        cursor.execute(STATEMENTS["out_since"], facts)
-        (out_since,) = cursor.fetchone()
+    _run("lock_address", facts)
+    ((out_since,),) = _run("out_since", facts)
     if out_since is not None and reply.received_at <= out_since:
-        return
+        return False
     consent.opt_in(
         company=Company.objects.get(pk=concern.company_id),
         address=_address_of(reply.sender)[0],
@@ -222,6 +286,39 @@ def _opt_in(reply: Reply, concern: Concern) -> None:
         occurred_at=reply.received_at,
         evidence={"method": "reply", **_evidence(reply)},
     )
+    return True
+
+
+def _confirm(reply: Reply, left: list[Concern], *, everyone: bool) -> None:
+    """One for all companies: from the one that wrote last."""
+    answers.confirm(
+        company=Company.objects.get(pk=left[0].company_id),
+        to=_address_of(reply.sender)[0],
+        code=reply.to,
+        message_id=left[0].message_id,
+        everyone=everyone,
+    )
+
+
+def _say_who(reply: Reply, concern: Concern, *, asked_by_person: bool = False) -> None:
+    answers.say_who(
+        company=Company.objects.get(pk=concern.company_id),
+        to=_address_of(reply.sender)[0],
+        code=reply.to,
+        message_id=concern.message_id,
+        asked_by_person=asked_by_person,
+    )
+
+
+def _try(answer: Any, *args: Any, **kwargs: Any) -> None:
+    """An answer that fails must not take the opt-out with it."""
+    try:
+        with transaction.atomic():
+            answer(*args, **kwargs)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as problem:
+        log.error("a reply could not be answered: %s", type(problem).__name__)
 
 
 def _evidence(reply: Reply) -> dict[str, Any]:
@@ -238,7 +335,10 @@ def _for_a_person(reply: Reply, concern: Concern, *, suggestion: str) -> None:
         reply=reply,
         defaults={
             "company_id": concern.company_id,
+            "digest": reply.digest,
             "suggestion": suggestion,
+            # Nobody knows yet whether this is a no; START and HELP surely are none.
+            "holds": suggestion not in {"opt_in", "help"},
             "message_id": concern.message_id,
             "campaign_name": concern.campaign_name,
         },
@@ -259,3 +359,9 @@ def _address_of(sender: str) -> tuple[Address, bool]:
 
 def _printable(text: str) -> str:
     return _UNPRINTABLE.sub("", text)
+
+
+def _run(name: str, arguments: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(STATEMENTS[name], arguments)
+        return cursor.fetchall() if cursor.description else []

@@ -1,5 +1,5 @@
 from addressbook.models.contact import Contact, Group, GroupContact
-from addressbook.models.imports import Import, RejectedRow
+from addressbook.models.imports import FilePiece, Import, RejectedRow
 from addressbook.models.ledger import ConsentEvent, Evidence, LedgerHead
 from addressbook.models.suppression import Suppression
 
@@ -7,6 +7,7 @@ __all__ = [
     "ConsentEvent",
     "Contact",
     "Evidence",
+    "FilePiece",
     "Group",
     "GroupContact",
     "Import",

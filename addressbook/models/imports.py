@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scoping import CompanyModel
@@ -15,6 +16,7 @@ class Import(CompanyModel):
         RUNNING = "running", _("running")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
 
     class Known(models.TextChoices):
         FILL = "fill", _("fill in what is empty")
@@ -22,11 +24,12 @@ class Import(CompanyModel):
         SKIP = "skip", _("leave as they are")
 
     file_name = models.CharField(max_length=255)
-    content = models.TextField(help_text=_("The file as text; emptied when done."), blank=True)
+    size = models.BigIntegerField(default=0)
+    encoding = models.CharField(max_length=12, default="utf-8")
     delimiter = models.CharField(max_length=1, default=",")
     has_header = models.BooleanField(default=True)
     columns = models.JSONField(default=list, help_text=_("The file's columns in order."))
-    mapping = models.JSONField(default=dict, help_text=_("Field → column number."))
+    mapping = models.JSONField(default=dict, help_text=_("Field or attribute:NAME → column number."))
     default_country = models.CharField(max_length=2, blank=True)
     known = models.CharField(max_length=10, choices=Known.choices, default=Known.FILL)
     groups = models.ManyToManyField("addressbook.Group", blank=True, related_name="+")
@@ -49,9 +52,42 @@ class Import(CompanyModel):
         verbose_name = _("import")
         verbose_name_plural = _("imports")
         ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["company", "-id"], name="import_newest"),
+            models.Index(
+                "heartbeat_at", condition=models.Q(status__in=["queued", "running"]), name="import_unfinished"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.file_name
+
+    def get_absolute_url(self) -> str:
+        return reverse("addressbook:import", args=[self.pk])
+
+    @property
+    def under_way(self) -> bool:
+        return self.status in (self.Status.QUEUED, self.Status.RUNNING)
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.rows_read // self.rows if self.rows else 100
+
+    def column_of(self, field: str) -> str:
+        """The name of the column that a field is read from, else its number."""
+        number = self.mapping[field]
+        return self.columns[number] or str(number + 1)
+
+
+class FilePiece(CompanyModel):
+    """A piece of an import's file, for the worker to read wherever it runs; gone when the import has ended."""
+
+    import_run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="pieces", db_index=False)
+    position = models.IntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["import_run", "position"], name="one_piece_per_position")]
 
 
 class RejectedRow(CompanyModel):

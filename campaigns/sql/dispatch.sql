@@ -10,9 +10,11 @@ RETURNING id, company_id, gateway_id, campaign_id, category;
 
 -- name: last_look
 -- A statement of its own after the claim has committed: its snapshot sees every opt-out
--- acknowledged until now. `claimed_by` keeps out a worker that slept beyond its lease.
+-- acknowledged until now, and every reply that may be a no and waits for a person (review_address).
+-- `claimed_by` keeps out a worker that slept beyond its lease.
 SELECT m.id, m.channel, m.address, m.country, m.language, m.method, m.sender, m.reply_code, m.subject, m.text,
-       s.id IS NOT NULL AS suppressed{columns}
+       s.id IS NOT NULL OR m.category = 'marketing' AND EXISTS (SELECT FROM optout_reviewitem h
+         WHERE h.company_id = m.company_id AND h.digest = m.digest AND h.decision = '' AND h.holds) AS suppressed{columns}
 FROM messaging_message m
 JOIN messaging_batch b ON b.id = m.batch_id AND b.status = 'handing' AND b.claimed_by = %(worker)s
 LEFT JOIN addressbook_suppression s ON m.category = 'marketing'
@@ -34,13 +36,21 @@ FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(texts)s::text[], %(encodi
 WHERE m.id = o.id AND (m.status = 'queued' OR m.status = 'unknown' AND o.status <> 'suppressed');
 
 -- name: again
--- Certainly not taken: the messages wait in a batch of their own.
-WITH later AS (
+-- Certainly not taken: the messages wait in a batch of their own. The campaign's row is read under a lock,
+-- so that a pause or cancel at this moment either finds the new batch or is seen here.
+WITH campaign AS MATERIALIZED (
+  SELECT status FROM campaigns_campaign
+  WHERE id = (SELECT campaign_id FROM messaging_batch WHERE id = %(batch)s) FOR SHARE),
+later AS (
   INSERT INTO messaging_batch (company_id, gateway_id, campaign_id, category, status, due_at)
-  SELECT company_id, gateway_id, campaign_id, category, 'queued', clock_timestamp() + %(wait)s
-  FROM messaging_batch WHERE id = %(batch)s
-  RETURNING id)
-UPDATE messaging_message SET batch_id = later.id FROM later WHERE messaging_message.id = ANY(%(ids)s);
+  SELECT company_id, gateway_id, campaign_id, category,
+    CASE WHEN (SELECT status FROM campaign) = 'paused' THEN 'held' ELSE 'queued' END, clock_timestamp() + %(wait)s
+  FROM messaging_batch WHERE id = %(batch)s AND (SELECT status FROM campaign) IS DISTINCT FROM 'cancelled'
+  RETURNING id),
+moved AS (
+  UPDATE messaging_message m SET batch_id = later.id FROM later WHERE m.id = ANY(%(ids)s) AND m.status = 'queued')
+UPDATE messaging_message SET status = 'cancelled'
+WHERE id = ANY(%(ids)s) AND status = 'queued' AND (SELECT status FROM campaign) = 'cancelled';
 
 -- name: abandoned
 -- The worker is gone: nobody knows what the gateway took. Never sent again.

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -8,70 +12,39 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import MemberRequest, member_required
-from campaigns import audience, preview
-from campaigns.forms import CampaignForm
+from accounts.roles import allows
 from campaigns.insights import charts, figures
 from campaigns.models import Campaign, WrongState
 from lib.wake import wake
+from messaging.models import Batch, Message
 
 SHOWN_AT_ONCE = 50
+#: The rate while sending is that of the last seconds, so that a pause does not spoil it.
+RATE_OVER = timedelta(seconds=20)
 
 
 @require_safe
 @member_required("viewer")
 def campaigns(request: MemberRequest) -> HttpResponse:
     rows = Campaign.objects.order_by("-pk")
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) < 18:
-        rows = rows.filter(pk__lt=int(before))
+    status = request.GET.get("status", "")
+    if status in Campaign.Status.values:
+        rows = rows.filter(status=status)
+    if before := _number(request.GET.get("before", "")):
+        rows = rows.filter(pk__lt=before)
     page = list(rows[: SHOWN_AT_ONCE + 1])
     shown = page[:SHOWN_AT_ONCE]
     context = {
         "nav": "campaigns",
+        "may_edit": allows(request.member.role, "marketer"),
         "lines": figures.summaries(shown),
         "next": shown[-1].pk if len(page) > SHOWN_AT_ONCE else None,
-        "total": Campaign.objects.count(),
+        "first": not before,
+        "status": status,
+        "statuses": Campaign.Status.choices,
+        "any": bool(shown) or Campaign.objects.exists(),
     }
     return render(request, "campaigns/campaigns.html", context)
-
-
-@member_required("marketer")
-def compose(request: MemberRequest, pk: int | None = None) -> HttpResponse:
-    """A new campaign, or a draft again."""
-    draft = get_object_or_404(Campaign, pk=pk) if pk else Campaign(company=request.company, created_by=request.user)
-    if pk and not draft.is_draft:
-        return redirect(draft)
-    form = CampaignForm(request.POST or None, instance=draft, company=request.company)
-    if request.method == "POST" and form.is_valid():
-        saved = form.save()
-        if "review" in request.POST:
-            return redirect("campaigns:campaign-review", pk=saved.pk)
-        messages.success(request, _("Saved."))
-        return redirect("campaigns:campaign-edit", pk=saved.pk)
-    context = {"nav": "campaigns", "form": form, "campaign": draft if pk else None, **_shown(draft if pk else None)}
-    return render(request, "campaigns/compose.html", context, status=422 if form.is_bound else 200)
-
-
-def _shown(draft: Campaign | None) -> dict[str, object]:
-    """The saved draft's reach and texts."""
-    if draft is None:
-        return {}
-    reach = audience.reach(draft)
-    return {"reach": reach, "samples": preview.preview(draft, reach)}
-
-
-@require_safe
-@member_required("marketer")
-def review(request: MemberRequest, pk: int) -> HttpResponse:
-    """The consequences, before they happen."""
-    campaign = get_object_or_404(Campaign, pk=pk)
-    if not campaign.is_draft:
-        return redirect(campaign)
-    shown = _shown(campaign)
-    segments = sum(s.segments * s.recipients for s in shown.get("samples", []))  # type: ignore[attr-defined]
-    return render(
-        request, "campaigns/review.html", {"nav": "campaigns", "campaign": campaign, "segments": segments, **shown}
-    )
 
 
 @require_safe
@@ -79,61 +52,111 @@ def review(request: MemberRequest, pk: int) -> HttpResponse:
 def campaign(request: MemberRequest, pk: int) -> HttpResponse:
     """While sending a bar and live counts; afterwards the report."""
     shown = get_object_or_404(Campaign, pk=pk)
+    may_edit = allows(request.member.role, "marketer")
     if shown.is_draft:
-        return redirect("campaigns:campaign-edit", pk=pk)
-    found = figures.campaign_figures(shown)
+        return redirect("campaigns:campaign-edit" if may_edit else "campaigns:campaign-review", pk=pk)
     counts = shown.counts()
-    usual = figures.usual_rate(request.company.pk)
+    found = figures.campaign_figures(shown, counts=counts)
+    usual = figures.usual_rate(request.company.pk, but=shown.pk)
     context = {
         "nav": "campaigns",
         "campaign": shown,
+        "may_edit": may_edit,
         "figures": found,
         "usual": usual,
         "against": figures.significance.against(usual, hits=found["opt_outs"], trials=found["sent"]),
         "chart": charts.over_time(found["over_time"]),
-        "table": charts.rows(found["over_time"]),
         "methods": charts.methods(found["by_method"]),
         "reasons": charts.reasons(found["by_reason"], company=request.company),
-        "countries": charts.bars(found["by_country"]),
-        "messages_sent": shown.messages.select_related("batch").order_by("-pk")[:SHOWN_AT_ONCE],
+        "said": charts.comments(found["comments"], company=request.company),
+        "typical": figures.time_to_opt_out(shown),
+        "countries": charts.countries(found["by_country"]),
+        "funnel": charts.funnel(found),
+        **_messages(request, shown, counts=counts),
         **_progress(shown, counts),
     }
     return render(request, "campaigns/campaign.html", context)
 
 
+def _messages(request: MemberRequest, campaign: Campaign, *, counts: dict[str, int]) -> dict[str, Any]:
+    """A page of messages in the order of contacts, which the unique index keeps; erased people's come last."""
+    status = request.GET.get("status", "")
+    status = status if status in Message.Status.values else ""
+    rows = campaign.messages.select_related("batch")
+    if status:
+        rows = rows.filter(status=status)
+    after = request.GET.get("after", "")
+    page: list[Message] = []
+    if not after.startswith("e"):
+        page = list(rows.filter(contact__gt=_number(after)).order_by("contact_id")[: SHOWN_AT_ONCE + 1])
+    if len(page) <= SHOWN_AT_ONCE:
+        erased = rows.filter(contact=None, pk__gt=_number(after[1:]) if after.startswith("e") else 0)
+        page += erased.order_by("pk")[: SHOWN_AT_ONCE + 1 - len(page)]
+    shown = page[:SHOWN_AT_ONCE]
+    for message in shown:
+        message.word = _("handing over") if message.shown_status == "handing" else message.get_status_display()
+        message.tone = charts.TONES.get(message.status, "quiet")
+    key = ""
+    if len(page) > SHOWN_AT_ONCE:
+        last = shown[-1]
+        key = str(last.contact_id) if last.contact_id else f"e{last.pk}"
+    return {
+        "rows": shown,
+        "next": key,
+        "status": status,
+        "first": not after,
+        "statuses": [(value, label, counts[value]) for value, label in Message.Status.choices if counts[value]],
+    }
+
+
 @require_safe
 @member_required("viewer")
 def progress(request: MemberRequest, pk: int) -> HttpResponse:
-    """The live part, asked for every second while sending."""
+    """The live part, asked for every second while sending; a change of state reloads the page and ends the asking."""
     shown = get_object_or_404(Campaign, pk=pk)
     response = render(request, "campaigns/_progress.html", {"campaign": shown, **_progress(shown, shown.counts())})
-    if shown.status not in {Campaign.Status.SENDING, Campaign.Status.PAUSED}:
+    if shown.status != request.GET.get("was", shown.status):
         response["HX-Refresh"] = "true"
     return response
 
 
-def _progress(campaign: Campaign, counts: dict[str, int]) -> dict[str, object]:
+def _progress(campaign: Campaign, counts: dict[str, int]) -> dict[str, Any]:
     waiting = counts["queued"] + counts["deferred"]
     total = counts["audience"] - campaign.left_out_suppressed - campaign.left_out_no_way
     done = max(total - waiting, 0)
-    seconds = (timezone.now() - campaign.built_at).total_seconds() if campaign.built_at else 0
-    rate = done / seconds if seconds > 0 else 0
+    rate = _rate(campaign, total=total) if campaign.status == Campaign.Status.SENDING else 0.0
     return {
         "counts": counts,
         "done": done,
         "total": total,
-        "percent": round(charts.share(done, total), 1),
+        "percent": int(charts.share(done, total)),
         "rate": rate,
-        "seconds_left": waiting / rate if rate else None,
-        "meanwhile": counts["suppressed"] - campaign.left_out_suppressed,
+        "time_left": timedelta(seconds=round(waiting / rate)) if rate else None,
+        "split": charts.split(counts),
+        "meanwhile": max(counts["suppressed"] - campaign.left_out_suppressed, 0),
     }
+
+
+def _rate(campaign: Campaign, *, total: int) -> float:
+    """Messages a second, from the batches of the last seconds; 0 when none has left in that time."""
+    if not campaign.built_at or not total:
+        return 0.0
+    now = timezone.now()
+    since = max(now - RATE_OVER, campaign.built_at)
+    batches = campaign.batches()
+    done = batches.filter(status=Batch.Status.DONE, claimed_at__gte=since).count()
+    seconds = max((now - since).total_seconds(), 1.0)
+    return done * total / max(batches.count(), 1) / seconds
 
 
 @require_POST
 @member_required("marketer")
 def act(request: MemberRequest, pk: int, verb: str) -> HttpResponse:
-    """launch, pause, resume, cancel: one verb of the model."""
+    """pause, resume, cancel: one verb of the model."""
     campaign = get_object_or_404(Campaign, pk=pk)
+    if campaign.is_draft:
+        messages.error(request, _("This campaign is still a draft."))
+        return redirect(campaign)
     try:
         getattr(campaign, verb)()
     except WrongState as problem:
@@ -155,10 +178,17 @@ def duplicate(request: MemberRequest, pk: int) -> HttpResponse:
 @member_required("marketer")
 def delete(request: MemberRequest, pk: int) -> HttpResponse:
     """Only a draft: what was launched is history."""
-    campaign = get_object_or_404(Campaign, pk=pk)
-    if not campaign.is_draft:
-        messages.error(request, _("Only a draft can be deleted."))
-        return redirect(campaign)
-    campaign.delete()
+    with transaction.atomic():
+        # Locked: somebody may be launching it right now.
+        campaign = get_object_or_404(Campaign.objects.select_for_update(), pk=pk)
+        if not campaign.is_draft:
+            messages.error(request, _("Only a draft can be deleted."))
+            return redirect(campaign)
+        campaign.delete()
     messages.success(request, _("The draft is deleted."))
     return redirect("campaigns:campaigns")
+
+
+def _number(text: str) -> int:
+    """A key out of the address; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from typing import Any
@@ -12,13 +13,15 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Company
 from accounts.scoping import CompanyModel
+from lib.keys import seal, unseal
 from messaging import segments
 
 
 def gateway_kinds() -> list[tuple[str, str]]:
     from messaging.gateways import ADAPTERS
+    from messaging.gateways.providers import PROVIDERS
 
-    return [(kind, adapter.label) for kind, adapter in ADAPTERS.items()]
+    return list({kind: known.label for kind, known in [*PROVIDERS.items(), *ADAPTERS.items()]}.items())
 
 
 class Gateway(CompanyModel):
@@ -29,6 +32,8 @@ class Gateway(CompanyModel):
     kind = models.CharField(_("provider"), max_length=20, choices=gateway_kinds)
     name = models.CharField(_("name"), max_length=100, blank=True)
     is_default = models.BooleanField(_("default"), default=False)
+    # Tokens and passwords, encrypted under SECRET_KEY.
+    sealed_settings = models.BinaryField(default=b"", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -42,6 +47,15 @@ class Gateway(CompanyModel):
 
     def __str__(self) -> str:
         return self.name or self.kind
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of the account: tokens, passwords, another host. Never shown, never logged."""
+        return json.loads(unseal(self.sealed_settings)) if self.sealed_settings else {}
+
+    @settings.setter
+    def settings(self, values: dict[str, str]) -> None:
+        self.sealed_settings = seal(json.dumps(values)) if values else b""
 
 
 class SenderQuerySet(models.QuerySet["Sender"]):

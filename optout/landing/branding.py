@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,11 +30,11 @@ class Colours:
 @lru_cache(maxsize=500)
 def colours(brand: str) -> Colours:
     """The brand's colour darkened by day and lightened by night, as far as contrast asks."""
-    if not _HEX.fullmatch(brand):
+    if not _HEX.fullmatch(brand) or brand.lower() == DEFAULT:
         return Colours()
     return Colours(
-        light=_moved(brand, towards="#000000", against=(ON_LIGHT,)),
-        dark=_moved(brand, towards="#ffffff", against=(GROUND_DARK, ON_DARK)),
+        light=_moved(brand, towards=0.0, against=(ON_LIGHT,)),
+        dark=_moved(brand, towards=1.0, against=(GROUND_DARK, ON_DARK)),
     )
 
 
@@ -43,11 +44,12 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def _moved(colour: str, *, towards: str, against: tuple[str, ...]) -> str:
-    start, end = _parts(colour), _parts(towards)
-    for step in range(21):
-        mixed = [a + (b - a) * step / 20 for a, b in zip(start, end, strict=True)]
-        found = "#" + "".join(f"{round(part * 255):02x}" for part in mixed)
+def _moved(colour: str, *, towards: float, against: tuple[str, ...]) -> str:
+    """Same hue, other lightness: mixing with white would make it grey."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*_parts(colour))
+    for step in range(41):
+        parts = colorsys.hls_to_rgb(hue, lightness + (towards - lightness) * step / 40, saturation)
+        found = "#" + "".join(f"{round(part * 255):02x}" for part in parts)
         if all(contrast(found, ground) >= ENOUGH for ground in against):
             break
     return found

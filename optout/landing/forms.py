@@ -43,4 +43,5 @@ def _fields(request: HttpRequest) -> QueryDict:
 
 
 def _clean(text: str, *, longest: int) -> str:
-    return _UNPRINTABLE.sub("", text.replace("\r\n", "\n"))[:longest].strip()
+    # Cut last: a number with something far behind it is not that number.
+    return _UNPRINTABLE.sub("", text.replace("\r\n", "\n")).strip()[:longest]

@@ -1,23 +1,33 @@
-"""In which language a recipient reads: the page's switch, the browser, the contact, the country."""
+"""In which language a recipient reads: the page's switch, the browser, the contact, the country, the company."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from django.conf import settings
 from django.utils.translation.trans_real import parse_accept_lang_header
 
-from optout import destinations
+from optout import destinations, keywords
+from optout.landing import texts
 
 LONGEST_HEADER = 500
 
 
-def choose(*, asked: str = "", header: str = "", contact: str = "", country: str = "") -> str:
-    found = _wanted_by_reader(asked[:10], header[:LONGEST_HEADER]) or _supported(contact)
-    if found is None and country:
-        spoken = destinations.rule(country).languages
-        found = next((language for language in map(_supported, spoken) if language), None)
-    return found or settings.LANGUAGE_CODE
+def choose(*, asked: str = "", header: str = "", contact: str = "", country: str = "", company: str = "") -> str:
+    return (
+        _wanted_by_reader(asked[:10], header[:LONGEST_HEADER])
+        or _supported(contact)
+        or _spoken_in(country)
+        or _supported(company)
+        or texts.DEFAULT_LANGUAGE
+    )
+
+
+def _spoken_in(country: str) -> str | None:
+    """By the rule that administrators edit, else by what is known of the country."""
+    if not country:
+        return None
+    spoken = (*destinations.rule(country).languages, *keywords.languages().get(country, ()))
+    return next((language for language in map(_supported, spoken) if language), None)
 
 
 @lru_cache(maxsize=2000)
@@ -28,9 +38,8 @@ def _wanted_by_reader(asked: str, header: str) -> str | None:
 
 @lru_cache(maxsize=2000)
 def _supported(tag: str) -> str | None:
-    known = dict(settings.LANGUAGES)
     tag = tag.lower()
     for candidate in (tag, tag.partition("-")[0]):
-        if candidate in known:
+        if candidate in texts.languages():
             return candidate
     return None

@@ -13,9 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.template.loader import render_to_string
-from django.utils import translation
 
-from optout import reasons
+from optout.landing import texts
 from optout.landing.branding import colours
 from optout.landing.link import Brand
 
@@ -27,6 +26,15 @@ PLAIN_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+}
+#: Template → its title.
+TITLES = {
+    "form": "heading",
+    "out": "done",
+    "opted_in": "back",
+    "too_many": "many",
+    "unavailable": "unavailable",
+    "code": "code_heading",
 }
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 _SAID = re.compile(r"<(h1|p|button)\b[^>]*>(.*?)</\1>", re.DOTALL)
@@ -62,21 +70,30 @@ def page(template: str, *, state: str, language: str, brand: Brand | None = None
 
 def render(template: str, *, state: str, language: str, brand: Brand | None = None, **facts: str | bool) -> Page:
     """A page of its own, for what a person has typed."""
-    with translation.override(language):
-        text = render_to_string(
-            f"landing/{template}.html",
-            {
-                "state": state,
-                "language": language,
-                "dir": "rtl" if translation.get_language_bidi() else "ltr",
-                "languages": settings.LANGUAGES,
-                "company": brand,
-                "colours": colours(brand.color if brand else ""),
-                "reasons": reasons.shown(brand.company_id) if brand else [],
-                "short_host": settings.SHORT_URL.partition("://")[2],
-                **facts,
-            },
-        )
+    short_host = settings.SHORT_URL.partition("://")[2]
+    company = brand.name if brand else ""
+    text = render_to_string(
+        f"landing/{template}.html",
+        {
+            "state": state,
+            "language": language,
+            "dir": "rtl" if language in texts.RIGHT_TO_LEFT else "ltr",
+            "languages": texts.languages().items(),
+            "t": texts.for_page(
+                language,
+                company=company,
+                host=f"{short_host}/",
+                code=str(facts.get("reply_code", "")),
+                contact=brand.contact_details if brand else "",
+            ),
+            "title": texts.text(TITLES[template], language=language, company=company),
+            "company": brand,
+            "shown_name": company or short_host,
+            "colours": colours(brand.color if brand else ""),
+            "reasons": texts.offered_reasons(brand.company_id, language=language) if brand else [],
+            **facts,
+        },
+    )
     return Page(body=text.encode(), headers=_headers(text, language=language), said=_said(text))
 
 
@@ -85,7 +102,10 @@ def _headers(text: str, *, language: str) -> dict[str, str]:
         f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
         for style in _STYLE.findall(text)
     )
-    policy = f"default-src 'none'; style-src {styles or NOTHING}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    policy = (
+        f"default-src 'none'; style-src {styles or NOTHING}; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
     return {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Language": language,
@@ -97,5 +117,5 @@ def _headers(text: str, *, language: str) -> dict[str, str]:
 
 
 def _said(text: str) -> str:
-    found = [" ".join(html.unescape(_TAG.sub(" ", inner)).split()) for _tag, inner in _SAID.findall(text)]
+    found = [" ".join(html.unescape(_TAG.sub("", inner)).split()) for _tag, inner in _SAID.findall(text)]
     return " / ".join(found[:3])[:600]

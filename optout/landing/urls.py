@@ -22,6 +22,7 @@ urlpatterns = [
     path("", views.root, name="root"),
     path("robots.txt", views.robots, name="robots"),
     path("e/<str:tagged>", views.email, name="email"),
+    path("e/<str:tagged>/", views.email),
     path("e/<str:tagged>/<purpose:purpose>/<str:receipt>", views.email_status, name="email-status"),
     path("<str:code>", views.landing, name="landing"),
     path("<str:code>/", views.landing),

@@ -8,16 +8,15 @@ from functools import wraps
 
 from django.db import Error as DatabaseTrouble
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils import timezone
-from django.utils.translation import gettext, override
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.network import network_of
 from addressbook import consent
 from messaging.addresses import Address, InvalidAddress, parse_phone
 from optout import reasons
-from optout.landing import attempts, evidence, languages, pages
+from optout.landing import attempts, evidence, languages, pages, texts
 from optout.landing.forms import Answer
 from optout.landing.link import Link, find
 from optout.links import codes
@@ -26,37 +25,58 @@ log = logging.getLogger("stopgate.landing")
 
 LONGEST_CODE = 60
 TRIES = 3
+#: What is wrong with a number → the text that says so; anything else is "invalid".
+HINTS = {
+    "empty": "invalid_empty",
+    "no_country": "invalid_country",
+    "too_short": "invalid_short",
+    "too_long": "invalid_long",
+    "too_many_characters": "invalid_long",
+}
 #: Worth another try as a whole: serialization failure, deadlock.
 PASSING = {"40001", "40P01"}
 
 
+class SeeOther(HttpResponseRedirect):
+    """After a POST: a page that can be reloaded."""
+
+    status_code = 303
+
+
 def door(*methods: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """Closed methods are refused, and when the database fails nobody is told that something was recorded."""
+    allowed = ["GET", "HEAD", "OPTIONS", *(method for method in methods if method != "GET")]
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @csrf_exempt
         @wraps(view)
         def wrapper(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
             if request.method == "OPTIONS":
-                return HttpResponse(status=204, headers={**pages.PLAIN_HEADERS, "Allow": _allowed(methods)})
-            if request.method not in ("HEAD", *methods):
-                refused = HttpResponseNotAllowed(["HEAD", "OPTIONS", *methods])
-                refused.headers.update(pages.PLAIN_HEADERS)
-                return refused
-            for attempt in range(1, TRIES + 1):
-                try:
-                    return view(request, *args, **kwargs)
-                except DatabaseTrouble as trouble:
-                    state = getattr(trouble.__cause__, "sqlstate", None)
-                    if attempt < TRIES and state in PASSING and not connection.in_atomic_block:
-                        continue
-                    log.error("the database failed: %s %s", type(trouble).__name__, state)
-                    return _unavailable(request)
-            raise AssertionError
+                return HttpResponse(status=204, headers={**pages.PLAIN_HEADERS, "Allow": ", ".join(allowed)})
+            if request.method in allowed:
+                response = _tried(view, request, *args, **kwargs)
+            else:
+                response = HttpResponseNotAllowed(allowed, headers=pages.PLAIN_HEADERS)
+            # Django would log the path of whatever is not 2xx or 3xx, and with it the code.
+            response._has_been_logged = True
+            return response
 
         return wrapper
 
     return decorate
+
+
+def _tried(view: Callable[..., HttpResponse], request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
+    for attempt in range(1, TRIES + 1):
+        try:
+            return view(request, *args, **kwargs)
+        except DatabaseTrouble as trouble:
+            state = getattr(trouble.__cause__, "sqlstate", None)
+            if attempt < TRIES and state in PASSING and not connection.in_atomic_block:
+                continue
+            log.error("the database failed: %s %s", type(trouble).__name__, state)
+            return _unavailable(request)
+    raise AssertionError
 
 
 @door("GET")
@@ -64,7 +84,7 @@ def root(request: HttpRequest) -> HttpResponse:
     """The form for the code from a message."""
     typed = request.GET.get("code")
     if typed is None:
-        return pages.page("code", state="code", language=_language(request)).response()
+        return _code_page(request, state="code").response()
     code = typed.strip().rstrip("/").rpartition("/")[2][:LONGEST_CODE]  # people paste the whole address
     message_id = _decode(code)
     if message_id is None:
@@ -87,7 +107,8 @@ def landing(request: HttpRequest, code: str) -> HttpResponse:
     try:
         address = parse_phone(answer.phone, default_country=link.country or None)
     except InvalidAddress as problem:
-        return _form(request, link, answer=answer, state="invalid-number", code=problem.code).response(422)
+        hint = HINTS.get(problem.code, "invalid")
+        return _form(request, link, answer=answer, state="invalid-number", hint=hint).response(422)
     if not link.is_to(address):
         return _wrong_number(request, link, answer=answer)
     return _out(request, link, address=address, answer=answer, path=f"/{codes().encode(message_id)}")
@@ -121,7 +142,7 @@ def email_status(request: HttpRequest, tagged: str, purpose: str, receipt: str) 
 
 
 @door("GET", "POST")
-def unknown(request: HttpRequest, path: str = "") -> HttpResponse:
+def unknown(request: HttpRequest) -> HttpResponse:
     """Whatever else is asked of the short domain."""
     return _unknown(request)
 
@@ -153,7 +174,7 @@ def _out(request: HttpRequest, link: Link, *, address: Address, answer: Answer, 
 
 def _wrong_number(request: HttpRequest, link: Link, *, answer: Answer) -> HttpResponse:
     if attempts.may_be_wrong_again(message_id=link.message_id, network=network_of(request)):
-        return _form(request, link, answer=answer, state="wrong-number").response(422)
+        return _form(request, link, answer=answer, state="wrong-number", hint="wrong_number").response(422)
     page = pages.page(
         "too_many",
         state="too-many-attempts",
@@ -181,7 +202,10 @@ def _status_page(request: HttpRequest, link: Link, *, purpose: str, path: str) -
     standing = link.standing()
     language = _language(request, link)
     if standing.event_id is None:
-        return pages.page("opted_in", state="opted-in", language=language, brand=link.brand).response()
+        page = pages.page(
+            "opted_in", state="opted-in", language=language, brand=link.brand, asked="lang" in request.GET
+        )
+        return page.response()
     return pages.page(
         "out",
         state="opted-out" if purpose == "out" else "already-opted-out",
@@ -190,38 +214,26 @@ def _status_page(request: HttpRequest, link: Link, *, purpose: str, path: str) -
         channel=link.channel,
         ask_reason=not standing.reason_given,
         thanks="thanks" in request.GET,
-        consent_text=_consent_text(link, language=language),
+        consent_text=texts.text("consent", language=language, company=link.brand.name),
     ).response()
 
 
 def _afterwards(request: HttpRequest, link: Link, *, path: str, purpose: str, receipt: str) -> HttpResponse:
     """Why, or back again."""
     answer = Answer.of(request)
+    standing = link.standing()
     if answer.opt_in:
-        language = _language(request, link)
-        shown = _consent_text(link, language=language)
-        now = timezone.now()
-        consent.opt_in(
-            company=link.company,
-            address=link.address,
-            source="landing",
-            campaign_id=link.campaign_id,
-            campaign_name=link.campaign_name,
-            message_id=link.message_id,
-            evidence={
-                **evidence.of(request, language=language, said=shown),
-                "method": "landing",
-                "occurred_at": now.isoformat(),
-            },
-        )
+        if standing.event_id is not None:  # pressed twice, it is one consent
+            _back(request, link)
         return _see_other(f"{path}/in/{codes().receipt(link.message_id, 'in')}", request)
-    event_id = link.standing().event_id
     reason = reasons.known(link.brand.company_id, answer.reason)
-    if event_id is not None and (reason or answer.comment):
+    if standing.event_id is None or not (reason or answer.comment):
+        return _see_other(f"{path}/{purpose}/{receipt}", request)
+    if not standing.reason_given:
         consent.give_reason(
             company=link.company,
             address=link.address,
-            event_id=event_id,
+            event_id=standing.event_id,
             source="landing",
             reason=reason,
             comment=answer.comment,
@@ -229,13 +241,27 @@ def _afterwards(request: HttpRequest, link: Link, *, path: str, purpose: str, re
     return _see_other(f"{path}/{purpose}/{receipt}?thanks=1", request)
 
 
-def _consent_text(link: Link, *, language: str) -> str:
-    with override(language):
-        return gettext("Yes, %(company)s may send me marketing again.") % {"company": link.brand.name}
+def _back(request: HttpRequest, link: Link) -> None:
+    """A consent of its own, with the words on the button as its proof."""
+    language = _language(request, link)
+    shown = texts.text("consent", language=language, company=link.brand.name)
+    consent.opt_in(
+        company=link.company,
+        address=link.address,
+        source="landing",
+        campaign_id=link.campaign_id,
+        campaign_name=link.campaign_name,
+        message_id=link.message_id,
+        evidence={
+            **evidence.of(request, language=language, said=shown),
+            "method": "landing",
+            "occurred_at": timezone.now().isoformat(),
+        },
+    )
 
 
 def _form(
-    request: HttpRequest, link: Link, *, answer: Answer | None = None, state: str = "form", code: str = ""
+    request: HttpRequest, link: Link, *, answer: Answer | None = None, state: str = "form", hint: str = ""
 ) -> pages.Page:
     language = _language(request, link)
     if answer is None:
@@ -246,7 +272,7 @@ def _form(
         language=language,
         brand=link.brand,
         channel=link.channel,
-        code=code,
+        error=texts.text(hint, language=language) if hint else "",
         phone=answer.phone,
         reason=answer.reason,
         comment=answer.comment,
@@ -259,11 +285,14 @@ def _missed(request: HttpRequest) -> HttpResponse:
     return pages.page("too_many", state="too-many-attempts", language=_language(request)).response(429)
 
 
+def _code_page(request: HttpRequest, *, state: str, typed: str = "") -> pages.Page:
+    """The form for the code; keeps the language that was asked for, but does not take one for granted."""
+    facts = {"state": state, "language": _language(request), "asked": "lang" in request.GET}
+    return pages.render("code", typed=typed, **facts) if typed else pages.page("code", **facts)
+
+
 def _unknown(request: HttpRequest, *, typed: str = "") -> HttpResponse:
-    language = _language(request)
-    if typed:
-        return pages.render("code", state="unknown-link", language=language, typed=typed[:LONGEST_CODE]).response(404)
-    return pages.page("code", state="unknown-link", language=language).response(404)
+    return _code_page(request, state="unknown-link", typed=typed[:LONGEST_CODE]).response(404)
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:
@@ -278,6 +307,7 @@ def _language(request: HttpRequest, link: Link | None = None) -> str:
         header=request.META.get("HTTP_ACCEPT_LANGUAGE", ""),
         contact=(link.language or "") if link else "",
         country=link.country if link else "",
+        company=link.brand.language if link else "",
     )
 
 
@@ -285,13 +315,9 @@ def _see_other(path: str, request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("lang", "")
     if asked.isascii() and asked.replace("-", "").isalnum():
         path += f"{'&' if '?' in path else '?'}lang={asked[:10]}"
-    return HttpResponse(status=303, headers={**pages.PLAIN_HEADERS, "Location": path})
+    return SeeOther(path, headers=pages.PLAIN_HEADERS)
 
 
 def _decode(code: str) -> int | None:
     code = code.strip().rstrip(".,;:!?)\"'")
     return codes().decode(code) if len(code) <= LONGEST_CODE else None
-
-
-def _allowed(methods: tuple[str, ...]) -> str:
-    return ", ".join(dict.fromkeys(("GET", "HEAD", "OPTIONS", *methods)))

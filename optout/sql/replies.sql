@@ -38,5 +38,19 @@ SELECT greatest(
 
 -- name: lock_address
 -- Waits for acts on the same address, as consent_opt_out does (addressbook/sql/ledger.sql). A statement of its own:
--- what is read after it sees everything that was committed before it.
-SELECT pg_advisory_xact_lock(%(company)s::int, get_byte(%(digest)s, 0) & 63);
+-- what is read after it sees everything that was committed before it. First consent.COVER_LOCK, then the chain.
+SELECT pg_advisory_xact_lock_shared(%(company)s::int, -2), pg_advisory_xact_lock(%(company)s::int, get_byte(%(digest)s, 0) & 63);
+
+-- name: lock_replies
+-- Replies from one address are read one after the other. One lock, taken before all others, in a key space of its own.
+SELECT pg_advisory_xact_lock(('x' || encode(substr(%(digest)s::bytea, 1, 8), 'hex'))::bit(64)::bigint);
+
+-- name: later_start
+-- A START that was sent after this STOP, by the same provider's clock, but read before it. reply_from and event_digest.
+SELECT r.id FROM messaging_reply r
+WHERE r.company_id = %(owner)s AND r.digest = %(digest)s AND r.gateway_id = %(gateway)s AND r.meaning = 'opt_in'
+  AND r.received_at > %(received_at)s
+  AND EXISTS (SELECT FROM addressbook_consentevent e
+    WHERE e.company_id = %(company)s AND e.digest = %(digest)s AND e.channel = 'sms' AND e.type = 'opt_in'
+      AND e.source = 'reply' AND e.occurred_at = r.received_at)
+ORDER BY r.received_at DESC LIMIT 1;

@@ -132,7 +132,8 @@ def test_no_cookie_is_ever_set(client, message):
         assert not response.cookies
 
 
-def test_opening_a_page_costs_one_look_up_and_leaving_three_at_most(client, message):
+def test_opening_a_page_costs_one_look_up_and_leaving_one_act_more(client, message):
+    """The act is one transaction: a lock, the contact's other address, the ledger's function."""
     client.get(links.path(message))  # the page is kept from here on
 
     with CaptureQueriesContext(connection) as opened:
@@ -141,7 +142,7 @@ def test_opening_a_page_costs_one_look_up_and_leaving_three_at_most(client, mess
         client.post(links.path(message), {"phone": PHONE})
 
     assert len(opened) == 1
-    assert len(left) <= 3
+    assert len([query for query in left.captured_queries if "SAVEPOINT" not in query["sql"]]) <= 4
     assert not any(PHONE in query["sql"] for query in left.captured_queries[:1])
 
 
@@ -286,9 +287,12 @@ def test_a_wrong_number_says_so_and_keeps_what_was_typed(client, world, message)
 def test_a_wrong_number_discloses_nothing(client, world, message):
     """Known, suppressed and unknown numbers: the same page and the same queries."""
     known = make.contact(world.acme, "+31687654321").phone
+    make.contact(world.acme, "+31687654322")
+    links.out(world.acme, "+31687654322")
     pages, queries = set(), set()
+    client.get(links.path(message))  # the company's reasons are known from here on
 
-    for number in (known, "+31687654322", "+31687654323"):
+    for number in (known, "+31687654322", "+31687654323"):  # known, suppressed, unknown
         with CaptureQueriesContext(connection) as seen:
             response = client.post(links.path(message), {"phone": number})
         pages.add(response.content.decode().replace(number, ""))
@@ -302,8 +306,10 @@ def test_a_wrong_number_discloses_nothing(client, world, message):
     "garbage",
     [
         "", " ", "abc", "0", "1" * 5, "9" * 64, "9" * 5000, "+", "++31", "+31", "06", "+999123456789", "0612345678x12",
-        "0612345678;ext=5", "0612345678 / 0687654321", "²³¹", "½", "Ⅻ", "💥" * 30, "\x00", "0612345678\x00", "\ud800".encode("utf-16", "surrogatepass"),
-        "'; DROP TABLE x; --", "<script>alert(1)</script>", "{{ 7*7 }}", "%s%s%n", "../../etc/passwd", "\r\nSet-Cookie: x=1",
+        "0612345678;ext=5", "0612345678 / 0687654321", "²³¹", "½", "Ⅻ", "💥" * 30, "\x00", "0612345678\x00",
+        "\ud800".encode("utf-16", "surrogatepass"),
+        "'; DROP TABLE x; --", "<script>alert(1)</script>", "{{ 7*7 }}", "%s%s%n", "../../etc/passwd",
+        "\r\nSet-Cookie: x=1",
         "null", "None", "undefined", "NaN", "-31612345678", "1e9", "0x1F", "٠", "\u202e12345", "\ufeff", "\u200b" * 70,
         "31" * 40, "+31 6 1234 567", "+31 6 1234 56789", "me@example.org", "112", "#31#0612345678", "*21*0612345678#",
         "０", "十二", "①②③④⑤⑥", "+١", "p" * 65, "0" * 65, "+0612345678", "phone", "+31,6,12345678",
@@ -342,8 +348,10 @@ def test_a_body_that_cannot_be_read_is_an_empty_form(client, message, body, cont
 @pytest.mark.parametrize(
     "path",
     [
-        "/abc", "/ZZZZZZZ", "/0000000", "/ZZZZZZZZZ", "/UUUUUUU", "/%00", "/%ff%fe", "/..%2f..%2fetc", "/" + "A" * 500, "/🙂🙂🙂🙂🙂🙂🙂",
-        "/a/b/c", "/admin/", "/login", "/api/v1/contacts", "/e/", "/e/0000000", "/e/" + "0" * 33, "/e/" + "Z" * 400, "/c/x/y",
+        "/abc", "/ZZZZZZZ", "/0000000", "/ZZZZZZZZZ", "/UUUUUUU", "/%00", "/%ff%fe", "/..%2f..%2fetc", "/" + "A" * 500,
+        "/🙂🙂🙂🙂🙂🙂🙂",
+        "/a/b/c", "/admin/", "/login", "/api/v1/contacts", "/e/", "/e/0000000", "/e/" + "0" * 33, "/e/" + "Z" * 400,
+        "/c/x/y", "/%0a", "/a/%0a/b",
         "/ABCDEFG/out/x", "/ABCDEFG/in/", "/'%22%3Cscript%3E", "/wp-login.php", "/.env", "/favicon.ico",
     ],
 )  # fmt: skip
@@ -460,7 +468,10 @@ def test_a_reason_can_be_told_afterwards(client, world, message):
 
     assert response.status_code == 303
     told = ConsentEvent.objects.of(world.acme).get(type="reason")
-    assert (told.reason, Evidence.objects.of(world.acme).get(event_id=told.pk).comment) == ("not_relevant", "wrong city")
+    assert (told.reason, Evidence.objects.of(world.acme).get(event_id=told.pk).comment) == (
+        "not_relevant",
+        "wrong city",
+    )
     thanks = client.get(response["Location"])
     assert state(thanks) == "opted-out"
     assert 'name="reason"' not in thanks.content.decode()

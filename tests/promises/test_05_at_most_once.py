@@ -124,8 +124,10 @@ def test_opt_outs_racing_with_sending_never_leak(world, crowd):
 
     recipients = threading.Thread(target=leave)
     recipients.start()
-    drain()
-    recipients.join()
+    try:
+        drain()
+    finally:
+        recipients.join()
     drain()
 
     assert_counts_add_up(campaign)

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from config.management import arguments
-from messaging.gateways import ADAPTERS
+from messaging.gateways.providers import PROVIDERS, InvalidSettings
 from messaging.models import Gateway
 
 
@@ -18,23 +18,39 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--company", required=True, metavar="SLUG")
         parser.add_argument("--kind", required=True)
-        parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings")
+        # Not `settings`, which is Django's own option.
+        parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="pairs")
         parser.add_argument("--default", action="store_true", help="new messages go through this one")
 
     def handle(self, *args: Any, **options: Any) -> None:
         kind, company = options["kind"], arguments.company(options["company"])
-        if kind not in ADAPTERS:
-            raise CommandError(f"There is no gateway “{kind}”. Available: {', '.join(sorted(ADAPTERS))}.")
-        if options["settings"]:
-            raise CommandError(f"The gateway “{kind}” has no settings; leave out --set.")
+        if kind not in PROVIDERS:
+            raise CommandError(f"There is no gateway “{kind}”. Available: {', '.join(sorted(PROVIDERS))}.")
+        values = _pairs(options["pairs"])
+        try:
+            PROVIDERS[kind].check(values)
+        except InvalidSettings as problem:
+            raise CommandError(f"--set: {problem}") from problem
         with transaction.atomic():
             of_company = Gateway.objects.of(company).select_for_update()
             default = options["default"] or not of_company.filter(is_default=True).exists()
             if default:
                 of_company.update(is_default=False)
-            gateway = Gateway.objects.create(company=company, kind=kind, is_default=default)
+            gateway = Gateway.objects.create(company=company, kind=kind, is_default=default, settings=values)
         hooks = f"{settings.APP_URL}/hooks/{kind}/{gateway.token}"
         # The id is the unguessable one of the webhook addresses, not the row's.
         self.stdout.write(
             json.dumps({"id": str(gateway.token), "inbound": f"{hooks}/inbound", "status": f"{hooks}/status"})
         )
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise CommandError(f"--set {name}: write it as KEY=VALUE.")
+        if name in pairs:
+            raise CommandError(f"--set {name} is given twice; leave one out.")
+        pairs[name] = value
+    return pairs

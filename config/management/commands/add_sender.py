@@ -26,19 +26,22 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         company = arguments.company(options["company"]) if options["company"] else None
+        value = options["sender"].strip()
         countries = list(dict.fromkeys(map(arguments.country, options["countries"]))) or [""]
         with transaction.atomic():
             for country in countries:
-                sender = Sender(company=company, value=options["sender"], kind=options["kind"], country=country)
+                sender = Sender(company=company, value=value, kind=options["kind"], country=country)
                 try:
-                    sender.full_clean()
+                    sender.full_clean(validate_constraints=False)
                 except ValidationError as problem:
                     raise CommandError(f"{sender}: {' '.join(problem.messages)}") from problem
+                if Sender.objects.filter(company=company, value=value, country=country).exists():
+                    raise CommandError(f"{sender} is registered already; remove it first to change its kind.")
                 sender.save()
         self.stdout.write(
             json.dumps(
                 {
-                    "sender": options["sender"],
+                    "sender": value,
                     "kind": options["kind"],
                     "company": company and company.slug,
                     "countries": [country for country in countries if country],

@@ -15,7 +15,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--company", required=True, metavar="SLUG")
         parser.add_argument("--name", required=True)
-        parser.add_argument("--scope", required=True, action="append", choices=SCOPES, dest="scopes")
+        parser.add_argument(
+            "--scope", required=True, nargs="+", action="extend", choices=SCOPES, dest="scopes", metavar="SCOPE"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         _key, text = ApiKey.issue(

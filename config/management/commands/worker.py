@@ -28,8 +28,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, drain: bool, **options: Any) -> None:
         if drain:
-            while sweeps.sweep():
+            more = True
+            while more:
+                sweeps.sweep()
                 asyncio.run(_work(wait=False))
+                more = sweeps.sweep()
             return
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_work_for_good())

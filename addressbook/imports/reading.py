@@ -1,0 +1,104 @@
+"""A row of the file as a row for `upsert`, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from addressbook.imports import reader, repair, storage
+from addressbook.imports.repair import CellProblem
+from addressbook.models import Import
+
+LONGEST_TEXT = {"first_name": 100, "last_name": 100}
+LONGEST_ATTRIBUTE = 500
+ATTRIBUTE = "attribute:"
+
+
+@dataclass(slots=True)
+class Row:
+    """One row as it was read."""
+
+    number: int
+    cells: list[str]
+    values: dict[str, Any] | None = None
+    #: Field → what was mended in it.
+    notes: dict[str, str] = field(default_factory=dict)
+    code: str = ""
+    reason: str = ""
+
+
+def rows_of(import_run: Import, *, skip: int = 0) -> Iterator[Row]:
+    """The file's rows from the one after `skip` on; empty rows are none."""
+    found = reader.numbered_rows(
+        storage.stream(import_run), encoding=import_run.encoding, delimiter=import_run.delimiter
+    )
+    for index, (number, cells) in enumerate(found):
+        if index >= skip + import_run.has_header:
+            yield read(import_run, number, cells)
+
+
+def first_cells(import_run: Import) -> list[str]:
+    """The names of the columns, when the first row holds them."""
+    rows = reader.rows(storage.stream(import_run), encoding=import_run.encoding, delimiter=import_run.delimiter)
+    cells = [cell.strip()[:100] for cell in next(rows)]
+    return (cells + [""] * len(import_run.columns))[: len(import_run.columns)]
+
+
+def read(import_run: Import, number: int, cells: list[str]) -> Row:
+    row = Row(number, cells)
+    try:
+        row.values = _values(import_run.mapping, import_run.default_country, len(import_run.columns), cells, row.notes)
+    except CellProblem as problem:
+        row.code, row.reason = problem.code, str(problem)
+    return row
+
+
+def _values(
+    mapping: Mapping[str, int], default_country: str, width: int, cells: Sequence[str], notes: dict[str, str]
+) -> dict[str, Any]:
+    if any(cell.strip() for cell in cells[width:]):
+        detail = _(
+            "This row has %(cells)d cells and the file %(columns)d columns. "
+            "Put quotation marks around values that contain the delimiter."
+        )
+        raise CellProblem("too_many_cells", detail % {"cells": len(cells), "columns": width})
+
+    def cell(name: str) -> str:
+        column = mapping.get(name)
+        return cells[column] if column is not None and column < len(cells) else ""
+
+    values: dict[str, Any] = {}
+    if country := repair.country(cell("country")):
+        values["country"] = country
+    phone = repair.phone(cell("phone"), country=country or default_country)
+    email = repair.email(cell("email"))
+    for name, found in (("phone", phone), ("email", email)):
+        if found.value:
+            values[name] = found.value
+            if found.note:
+                notes[name] = found.note
+    if not phone.value and not email.value:
+        raise CellProblem("no_address", _("There is neither a phone number nor an e-mail address in this row."))
+    if language := repair.language(cell("language")):
+        values["language"] = language
+    for name, longest in LONGEST_TEXT.items():
+        if value := repair.text(cell(name)):
+            values[name] = _short(value, name.replace("_", " "), longest)
+    attributes = {
+        name.removeprefix(ATTRIBUTE): _short(value, name.removeprefix(ATTRIBUTE), LONGEST_ATTRIBUTE)
+        for name in mapping
+        if name.startswith(ATTRIBUTE) and (value := repair.text(cell(name)))
+    }
+    if attributes:
+        values["attributes"] = attributes
+    return values
+
+
+def _short(value: str, name: str, longest: int) -> str:
+    if len(value) > longest:
+        detail = _("%(field)s is longer than %(longest)d characters. Shorten it.")
+        raise CellProblem("too_long", detail % {"field": name, "longest": longest})
+    return value

@@ -1,0 +1,165 @@
+"""Single messages through the gate."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.db.models import QuerySet
+from ninja import Router, Status
+from pydantic import BaseModel, Field, StringConstraints
+
+from accounts.models import Company
+from api import fields
+from api.auth import ApiRequest, Key
+from api.problems import Problem, error, invalid, many_invalid, not_found
+from campaigns import audience, elsewhere, gate
+from campaigns.models import Campaign
+from lib.keys import digest_key
+from messaging import segments
+from messaging.addresses import InvalidAddress, parse_email
+from messaging.models import Message
+from optout import links
+
+router = Router(tags=["messages"])
+LONGEST_TEXT = 10_000
+_NUMBER = re.compile(r"\+?[0-9]{3,15}", re.ASCII)
+
+
+class MessageBody(fields.Body):
+    to: fields.AddressText
+    channel: fields.Channel | None = None
+    body: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT)]
+    subject: fields.line(200) = ""  # type: ignore[valid-type]
+    category: Literal["marketing", "transactional"]
+    sender: fields.Name = ""
+    campaign: fields.Id | fields.line(200, shortest=1) | None = Field(  # type: ignore[valid-type]
+        None, description="What an opt-out is counted for: a launched campaign's id, or a name."
+    )
+
+
+class MessageOut(BaseModel):
+    id: int
+    to: str = Field(description="Empty after erasure.")
+    category: str
+    channel: str
+    status: str
+    sender: str
+    subject: str
+    text: str
+    encoding: str
+    segments: int
+    method: str
+    link: str | None
+    campaign: int | None
+    created_at: datetime
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    error: str
+
+
+class Filters(BaseModel):
+    status: Message.Status | None = None
+    to: str = ""
+
+
+@router.post("/messages", auth=Key("send"), response={202: MessageOut})
+def send_message(request: ApiRequest, body: MessageBody) -> Status[Any]:
+    """Send one text. Marketing gets its way out and is refused to who has opted out; transactional always passes."""
+    to = fields.address(body.to, field="to", channel=body.channel or "")
+    errors = sender_problems(body.sender, channel=to.channel)
+    if to.channel == "email" and not body.subject:
+        errors.append(error("subject", "required", "An e-mail needs a subject."))
+    if errors:
+        raise many_invalid(errors)
+    try:
+        message = gate.send(
+            company=request.company,
+            to=to,
+            body=body.body,
+            category=body.category,
+            subject=body.subject,
+            sender=body.sender,
+            campaign=_campaign(body.campaign, company=request.company, channel=to.channel),
+        )
+    except gate.Suppressed as problem:
+        raise Problem(
+            409, "suppressed", "This address has opted out of marketing from this company. Nothing was sent."
+        ) from problem
+    except gate.NoWayOut as problem:
+        detail = "There is no lawful way to opt out at this destination with this sender. Nothing was sent."
+        raise Problem(409, "no-way-out", detail) from problem
+    except gate.AlreadySent as problem:
+        raise Problem(409, "already-sent", "This campaign has sent to this address already.") from problem
+    except gate.InvalidBody as problem:
+        raise invalid(problem.field, "not_sendable", str(problem)) from problem
+    except audience.NoGateway as problem:
+        raise Problem(409, "no-gateway", "Set up a gateway first; there is nothing to send through.") from problem
+    return Status(202, shown(message))
+
+
+@router.get("/messages/{int:message_id}", response=MessageOut)
+def get_message(request: ApiRequest, message_id: int) -> dict[str, Any]:
+    message = Message.objects.select_related("batch").filter(pk=message_id).first()
+    if message is None:
+        raise not_found()
+    return shown(message)
+
+
+def _campaign(asked: int | str | None, *, company: Company, channel: str) -> Campaign | None:
+    """What single texts are counted under. Raises 404, and 409 for one whose own audience is still to be built."""
+    if asked is None:
+        return None
+    if isinstance(asked, str):
+        return elsewhere.campaign_named(asked, company=company, channel=channel)
+    campaign = Campaign.objects.of(company).filter(pk=asked).first()
+    if campaign is None:
+        raise not_found()
+    if campaign.built_at is None or campaign.channel != channel:
+        raise Problem(409, "wrong-state", "Texts can be counted for launched campaigns of the same channel only.")
+    return campaign
+
+
+def filtered(rows: QuerySet[Message], filters: Filters) -> QuerySet[Message]:
+    if filters.status:
+        rows = rows.filter(status=filters.status)
+    if filters.to:
+        rows = rows.with_address(fields.asked_address(filters.to, field="to"), key=digest_key())  # type: ignore[attr-defined]
+    return rows.select_related("batch")
+
+
+def shown(message: Message) -> dict[str, Any]:
+    same = ("id", "category", "channel", "sender", "subject", "text", "method", "sent_at", "delivered_at", "error")
+    encoding, count = message.encoding, message.segments
+    if message.text and not encoding and message.channel == "sms":
+        size = segments.measure(message.text)
+        encoding, count = size.encoding, size.segments
+    return {
+        **{name: getattr(message, name) for name in same},
+        "to": message.address,
+        "status": message.shown_status,
+        "encoding": encoding,
+        "segments": count,
+        "link": links.url(message.pk, message.channel) if message.method == "link" else None,
+        "campaign": message.campaign_id,
+        "created_at": message.created_at,
+    }
+
+
+def sender_problems(sender: str, *, channel: str) -> list[dict[str, str]]:
+    """What no phone or mail program can show as a sender."""
+    if not sender:
+        return []
+    if channel == "email":
+        try:
+            parse_email(sender)
+        except InvalidAddress as problem:
+            return [error("sender", problem.code, str(problem))]
+        return []
+    if _NUMBER.fullmatch(sender):
+        return []
+    # 3GPP TS 23.040 9.1.2.5: 11 characters of the default alphabet.
+    if len(sender) > 11 or any(c not in segments.BASIC for c in sender):
+        return [error("sender", "not_a_sender", "Use a number, or a name of at most 11 plain letters and digits.")]
+    return []

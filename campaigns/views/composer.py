@@ -1,0 +1,177 @@
+"""From a first word to the launch: write, preview, look at the consequences, confirm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import MemberRequest, member_required
+from accounts.roles import allows
+from addressbook.models import Group
+from campaigns import audience, preview
+from campaigns.forms import CampaignForm
+from campaigns.models import Campaign, WrongState
+from lib.wake import wake
+from messaging.models.message import Channel
+
+#: More destinations than this are listed, not shown as handsets.
+HANDSETS = 8
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required("marketer")
+def compose(request: MemberRequest, pk: int | None = None) -> HttpResponse:
+    """A new campaign, or a draft again."""
+    if request.method == "POST":
+        with transaction.atomic():
+            return _save(request, pk)
+    draft = get_object_or_404(Campaign, pk=pk) if pk else Campaign(company=request.company)
+    if pk and not draft.is_draft:
+        return redirect(draft)
+    form = CampaignForm(instance=draft, company=request.company)
+    return _composer(request, form, name=draft.name, shown=_of_draft(draft) if pk else {})
+
+
+def _save(request: MemberRequest, pk: int | None) -> HttpResponse:
+    """The draft stays locked until it is stored, so that a launch at the same moment is not undone."""
+    if pk:
+        draft = get_object_or_404(Campaign.objects.select_for_update(), pk=pk)
+        if not draft.is_draft:
+            messages.error(request, _("This campaign has been launched; its text can no longer be changed."))
+            return redirect(draft)
+    else:
+        draft = Campaign(company=request.company, created_by=request.user)
+    name = draft.name
+    form = CampaignForm(request.POST, instance=draft, company=request.company)
+    if not form.is_valid():
+        return _composer(request, form, name=name, shown=_of_form(form, request), status=422)
+    saved = form.save()
+    if "review" in request.POST:
+        return redirect("campaigns:campaign-review", pk=saved.pk)
+    messages.success(request, _("Saved."))
+    return redirect("campaigns:campaign-edit", pk=saved.pk)
+
+
+def _composer(
+    request: MemberRequest, form: CampaignForm, *, name: str, shown: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    context = {
+        "nav": "campaigns",
+        "form": form,
+        "campaign": form.instance,
+        "name": name,
+        "any_group": Group.objects.exists(),
+        **shown,
+    }
+    return render(request, "campaigns/compose.html", context, status=status)
+
+
+@require_POST
+@member_required("marketer")
+def live_preview(request: MemberRequest) -> HttpResponse:
+    """What the form as it stands would send, and to whom; nothing is stored."""
+    form = CampaignForm(request.POST, instance=Campaign(company=request.company), company=request.company)
+    return render(request, "campaigns/_preview.html", _of_form(form, request))
+
+
+@require_safe
+@member_required("viewer")
+def review(request: MemberRequest, pk: int) -> HttpResponse:
+    """The consequences, before they happen."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    return _review(request, campaign) if campaign.is_draft else redirect(campaign)
+
+
+@require_POST
+@member_required("marketer")
+def launch(request: MemberRequest, pk: int) -> HttpResponse:
+    """Pressed twice, or by two people, it goes out once: the model's verb is guarded."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    if campaign.is_draft and (problem := _obstacle(audience.reach(campaign), campaign)):
+        return _review(request, campaign, status=422, problem=problem)
+    try:
+        campaign.launch()
+    except WrongState as problem:
+        messages.error(request, str(problem))
+    else:
+        wake("campaigns.send_marketing")
+    return redirect(campaign)
+
+
+def _review(request: MemberRequest, campaign: Campaign, *, status: int = 200, problem: str = "") -> HttpResponse:
+    shown = _of_draft(campaign)
+    context = {
+        "nav": "campaigns",
+        "campaign": campaign,
+        "may_edit": allows(request.member.role, "marketer"),
+        "in_future": bool(campaign.scheduled_at and campaign.scheduled_at > timezone.now()),
+        "problem": problem or _obstacle(shown["reach"], campaign),
+        "groups": campaign.groups.all(),
+        "exclude_groups": campaign.exclude_groups.all(),
+        **shown,
+    }
+    return render(request, "campaigns/review.html", context, status=status)
+
+
+def _obstacle(reach: audience.Reach, campaign: Campaign) -> str:
+    """Why this campaign cannot be launched; empty when it can."""
+    if not campaign.groups.exists():
+        return _("No group is chosen. Go back and choose who should get this.")
+    if reach.reached <= 0:
+        return _("Nobody would be reached. Go back and choose another group, or add contacts first.")
+    if _no_gateway(campaign):
+        return _("There is no gateway to send through. Ask an owner or your administrator to set one up.")
+    return ""
+
+
+def _no_gateway(campaign: Campaign) -> bool:
+    try:
+        audience.gateway_of(campaign.company)
+    except audience.NoGateway:
+        return True
+    return False
+
+
+def _of_draft(draft: Campaign) -> dict[str, Any]:
+    return _shown(draft, audience.reach(draft))
+
+
+def _of_form(form: CampaignForm, request: MemberRequest) -> dict[str, Any]:
+    """As much as can be told while some fields are still wrong or empty."""
+    form.is_valid()
+    draft, chosen = form.instance, form.cleaned_data
+    if draft.channel not in Channel.values:
+        return {}
+    reach = audience.reach(
+        draft,
+        groups=[group.pk for group in chosen.get("groups") or ()],
+        exclude=[group.pk for group in chosen.get("exclude_groups") or ()],
+    )
+    problems = [error for name in ("body", "opt_out_text") for error in form.errors.get(name, ())]
+    if not request.POST.get("body", "").strip():
+        problems = []
+    writable = "body" in chosen and "opt_out_text" in chosen
+    return {
+        **_shown(draft, reach, write=writable),
+        "problems": problems,
+        "opened": request.POST.get("opened", ""),
+    }
+
+
+def _shown(draft: Campaign, reach: audience.Reach, *, write: bool = True) -> dict[str, Any]:
+    samples = preview.preview(draft, reach) if write and draft.body else []
+    return {
+        "channel": draft.channel,
+        "subject": draft.subject,
+        "reach": reach,
+        "samples": samples[:HANDSETS],
+        "more": samples[HANDSETS:],
+        "segments": preview.segments(samples),
+    }

@@ -1,0 +1,152 @@
+"""What the pages say: complete in every language, safe for whatever a company writes, and small."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test.utils import override_settings
+
+from accounts.models import Company
+from optout import reasons
+from optout.landing import languages, link, pages, texts
+from optout.models import Reason
+from tests.optout import links
+from tests.world import PHONE
+
+ALL = list(texts.languages())
+LOOK = {
+    "en": ("Stop marketing from Acme", "Your phone number", "You will get no more marketing from Acme."),
+    "de": ("Keine Werbung mehr von Acme", "Ihre Telefonnummer", "Sie erhalten keine Werbung mehr von Acme."),
+    "fr": ("Ne plus recevoir de publicité de Acme", "Votre numéro", "Vous ne recevrez plus de publicité de Acme."),
+    "nl": ("Geen reclame meer van Acme", "Uw telefoonnummer", "U krijgt geen reclame meer van Acme."),
+}
+
+
+def brand(name: str = "Acme", **fields: str) -> link.Brand:
+    return link.Brand(**dict.fromkeys(link.Brand._fields, "") | {"company_id": 0, "name": name} | fields)
+
+
+@pytest.fixture
+def page(db, client, world, settings):
+    settings.ROOT_URLCONF = "config.short_urls"
+
+    def opened(**company: str) -> str:
+        Company.objects.filter(pk=world.acme.pk).update(**company)
+        return client.get(links.path(links.message(world.acme, PHONE))).content.decode()
+
+    return opened
+
+
+@pytest.mark.parametrize("language", ALL)
+def test_every_language_says_everything(language):
+    english, theirs = texts._read()["en"], texts._read()[language]
+
+    assert theirs.keys() == english.keys()
+    assert theirs["reasons"].keys() == dict(reasons.DEFAULTS).keys()
+    for name in english.keys() - {"reasons"}:
+        assert theirs[name].strip()
+        assert set(re.findall(r"\{.*?\}", theirs[name])) == set(re.findall(r"\{.*?\}", english[name])), name
+
+
+@pytest.mark.parametrize("language", LOOK)
+def test_the_words_are_those_of_the_look(language):
+    said = [texts.text(name, language=language, company="Acme") for name in ("heading", "label", "done")]
+
+    assert all(a.startswith(b) for a, b in zip(said, LOOK[language], strict=True))
+
+
+def test_the_english_reasons_are_the_ones_a_company_starts_with():
+    assert texts._read()["en"]["reasons"] == dict(reasons.DEFAULTS)
+
+
+@pytest.mark.parametrize("language", ALL)
+@pytest.mark.parametrize("template", list(pages.TITLES))
+def test_every_page_is_small_and_loads_nothing(db, language, template):
+    facts = {"form": {"channel": "sms"}, "out": {"ask_reason": True, "consent_text": "Yes"}}.get(template, {})
+
+    body = pages.render(template, state="form", language=language, brand=brand("Acme" * 25), **facts).body
+
+    assert len(body) < 14_000
+    assert not re.search(rb"<script|<img|<link|<iframe|\sstyle=|\son[a-z]+=|\ssrc=|url\(|@import", body)
+    assert b"{{" not in body
+    assert b"{%" not in body
+
+
+def test_what_a_company_writes_is_only_ever_text(page):
+    evil = "<script>alert(1)</script>{company}{{ 7*7 }}'\"&"
+
+    said = page(name=evil, contact_details=evil, brand_color="#fff;x")
+
+    assert "<script" not in said
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;{company}{{" in said.replace("\u00a0", " ")
+
+
+def test_a_companys_own_reasons_stay_as_it_wrote_them(page, client, world):
+    Reason.objects.create(company=world.acme, code="too_many", text="Too many messages", position=0)
+    Reason.objects.create(company=world.acme, code="shop", text="I moved <away>", position=1)
+    reasons.offered(world.acme.pk, fresh=True)
+
+    said = page(language="nl")
+
+    assert "Te veel berichten" in said
+    assert "I moved &lt;away&gt;" in said
+    assert said.count('name="reason"') == 2
+
+
+def test_arabic_runs_from_right_to_left_and_its_number_does_not(db):
+    said = pages.render("form", state="form", language="ar", brand=brand(), channel="sms").body.decode()
+
+    assert '<html lang="ar" dir="rtl">' in said
+    assert re.search(r'<input[^>]*name="phone"[^>]*dir="ltr"', said)
+    assert "<bdi>Acme</bdi>" in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "header", "contact", "country", "expected"),
+    [
+        ("", "pt-BR", "", "NL", "pt"),
+        ("", "ar-EG,ar;q=0.9", "nl", "NL", "ar"),
+        ("", "", "", "ZA", "en"),
+        ("", "", "", "MA", "ar"),
+        ("", "", "", "BR", "pt"),
+        ("", "*", "de-CH", "NL", "de"),
+        ("", "zh", "ja", "JP", "en"),
+        ("<b>", "\x00;q=x", "", "", "en"),
+        ("", "de;q=" + "9" * 5000, "", "", "en"),
+    ],
+)
+def test_the_language_is_the_nearest_that_we_speak(db, asked, header, contact, country, expected):
+    assert languages.choose(asked=asked, header=header, contact=contact, country=country) == expected
+
+
+def test_who_says_nothing_of_a_language_reads_the_companys(db):
+    assert languages.choose(company="nl") == "nl"
+    assert languages.choose(country="DE", company="nl") == "de"
+    assert languages.choose(company="zh") == "en"
+
+
+def test_an_edit_of_the_company_shows_at_once(page):
+    assert "Acme" in page(name="Acme")
+
+    assert "Nova" in page(name="Nova")
+
+
+def test_kept_pages_are_bounded(db, monkeypatch):
+    monkeypatch.setattr(pages, "MOST_KEPT", 3)
+    monkeypatch.setattr(pages, "_kept", {})
+
+    for n in range(9):
+        pages.page("form", state="form", language="en", brand=brand(f"Company {n}"), channel="sms")
+
+    assert len(pages._kept) <= 3
+
+
+def test_what_was_said_is_kept_as_plain_words(db):
+    with override_settings(SHORT_URL="https://no-s.ms"):
+        said = pages.page("form", state="form", language="en", brand=brand("Fjord & Fern"), channel="sms").said
+
+    assert said == (
+        "Stop marketing from Fjord & Fern / Enter the phone number that received the message. "
+        "It takes effect at once. / Stop these messages"
+    )
