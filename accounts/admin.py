@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.forms import CompanyForm
 from accounts.models import Bucket, Company, Member, User
 
-
 #: Sent with `company` when an administrator adds one; who equips it lives in a layer above.
 company_added = Signal()
 

@@ -81,7 +81,9 @@ class ListedOut(BaseModel):
     finished_at: datetime | None
 
 
-class CampaignOut(ListedOut):
+class CampaignOut(ListedOut, CountsOut):
+    """The counts stand beside the other fields and, for programs that pass them on as one, under `counts`."""
+
     counts: CountsOut
 
 
@@ -196,7 +198,8 @@ def list_campaign_messages(
 
 def shown(campaign: Campaign) -> dict[str, Any]:
     out = ConsentEvent.objects.filter(campaign_id=campaign.pk, type="opt_out", cause_id=None)
-    return {**_listed(campaign), "counts": {**campaign.counts(), "opt_outs": out.count()}}
+    counts = {**campaign.counts(), "opt_outs": out.count()}
+    return {**_listed(campaign), **counts, "counts": counts}
 
 
 def _listed(campaign: Campaign) -> dict[str, Any]:

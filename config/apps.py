@@ -11,8 +11,8 @@ class StopgateConfig(AppConfig):
     verbose_name = "Stopgate"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401  (registers the start-up checks)
         from accounts.admin import company_added
+        from config import checks  # noqa: F401  (registers the start-up checks)
         from config.setup_company import equip
 
         company_added.connect(equip, dispatch_uid="equip")

@@ -56,12 +56,20 @@ def preview(import_run: Import) -> Preview:
     return Preview(
         headings=[
             (str(FIELDS.get(field, field.removeprefix(ATTRIBUTE))), import_run.column_of(field))
-            for field in import_run.mapping
+            for field, _column in _fields(import_run)
         ],
         lines=[_line(import_run, row, known) for row in shown],
         read=len(rows),
         refused=sum(bool(row.code) for row in rows),
         mended=sum(bool(row.notes) for row in rows),
+    )
+
+
+def _fields(import_run: Import) -> list[tuple[str, int]]:
+    """The address first, attributes last."""
+    order = list(FIELDS)
+    return sorted(
+        import_run.mapping.items(), key=lambda item: (order.index(item[0]) if item[0] in FIELDS else 99, item[1])
     )
 
 
@@ -72,7 +80,7 @@ def _addresses(row: Row) -> list[Address]:
 def _line(import_run: Import, row: Row, known: dict[Address, Contact]) -> Line:
     contacts = {c.pk: c for a in _addresses(row) if (c := known.get(a))}
     cells = []
-    for field, column in import_run.mapping.items():
+    for field, column in _fields(import_run):
         raw = row.cells[column] if column < len(row.cells) else ""
         if row.values is None:
             cells.append(Cell(raw))

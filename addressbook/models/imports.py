@@ -101,3 +101,11 @@ class RejectedRow(CompanyModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["import_run", "line"], name="one_rejection_per_line")]
+
+    def __str__(self) -> str:
+        return f"{self.import_run_id}:{self.line}"
+
+    @property
+    def summary(self) -> str:
+        """What stands in the row, for people who look for it in their file."""
+        return " · ".join(cell for cell in self.cells if cell.strip())

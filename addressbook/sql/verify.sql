@@ -1,55 +1,83 @@
--- name: problems
--- Everything that is wrong with the ledger, in one statement, so that all its parts see
--- one moment while others go on writing. Reads every line once; locks nothing.
--- Each kind is cut off at %(most)s rows: the first few say what happened.
-WITH line AS (
-  SELECT e.*, hash <> sha256(ledger_line_v1(e)) AS altered,
-         row_number() OVER chain AS expected_position,
-         coalesce(lag(hash) OVER chain, ''::bytea) AS expected_previous
-  FROM addressbook_consentevent e
-  WHERE %(company)s::bigint IS NULL OR company_id = %(company)s
-  WINDOW chain AS (PARTITION BY company_id, shard ORDER BY position)
-), last_line AS (
-  SELECT DISTINCT ON (company_id, shard) company_id, shard, position, hash
-  FROM line ORDER BY company_id, shard, position DESC
-), head AS (
-  SELECT company_id, shard, position, hash FROM addressbook_ledgerhead
-  WHERE %(company)s::bigint IS NULL OR company_id = %(company)s
-), suppression AS (
-  SELECT * FROM addressbook_suppression
-  WHERE %(company)s::bigint IS NULL OR company_id = %(company)s
-), latest AS (
-  SELECT DISTINCT ON (company_id, channel, digest) company_id, channel, digest, id, type
-  FROM line WHERE type IN ('opt_out', 'opt_in') ORDER BY company_id, channel, digest, id DESC
-)
-(SELECT 'altered' AS kind, company_id, id FROM line WHERE altered LIMIT %(most)s)
-UNION ALL
-(SELECT 'gap', company_id, id FROM line WHERE position <> expected_position LIMIT %(most)s)
-UNION ALL
-(SELECT 'broken_chain', company_id, id FROM line WHERE previous_hash <> expected_previous LIMIT %(most)s)
-UNION ALL
-(SELECT 'head', coalesce(h.company_id, l.company_id), coalesce(h.shard, l.shard)
-  FROM head h FULL JOIN last_line l ON (l.company_id, l.shard) = (h.company_id, h.shard)
-  WHERE h.position IS DISTINCT FROM l.position OR h.hash IS DISTINCT FROM l.hash LIMIT %(most)s)
-UNION ALL
-(SELECT 'no_evidence', l.company_id, l.id FROM line l
-  LEFT JOIN addressbook_evidence v ON v.event_id = l.id AND v.company_id = l.company_id
-  WHERE v.event_id IS NULL LIMIT %(most)s)
-UNION ALL
-(SELECT 'evidence_altered', l.company_id, l.id FROM line l
-  JOIN addressbook_evidence v ON v.event_id = l.id AND v.company_id = l.company_id
-  WHERE v.erased_at IS NULL AND l.evidence_hash
-    <> sha256(convert_to(jsonb_build_array(v.address, v.comment, v.details)::text, 'UTF8')) LIMIT %(most)s)
-UNION ALL
-(SELECT 'without_event', s.company_id, s.id FROM suppression s
-  LEFT JOIN line l ON l.id = s.event_id AND l.type = 'opt_out'
-    AND (l.company_id, l.channel, l.digest, l.source) = (s.company_id, s.channel, s.digest, s.source)
-  WHERE l.id IS NULL LIMIT %(most)s)
-UNION ALL
-(SELECT 'outlived_opt_in', s.company_id, s.id FROM suppression s
-  JOIN latest t ON (t.company_id, t.channel, t.digest) = (s.company_id, s.channel, s.digest)
-  WHERE t.type = 'opt_in' LIMIT %(most)s)
-UNION ALL
-(SELECT 'not_in_force', t.company_id, t.id FROM latest t
-  LEFT JOIN suppression s ON (t.company_id, t.channel, t.digest) = (s.company_id, s.channel, s.digest)
-  WHERE t.type = 'opt_out' AND s.id IS NULL LIMIT %(most)s);
+-- What is wrong with one company's ledger: kind, and the id by which to find it. Each statement sees one
+-- moment while others go on writing, compares only what is written together, reads each line once,
+-- locks nothing, and ends after %(most)s findings.
+
+-- name: lines
+SELECT CASE WHEN altered THEN 'altered' WHEN skipped THEN 'gap' ELSE 'broken_chain' END, id
+FROM (
+  SELECT id, hash <> sha256(ledger_line_v1(e)) AS altered,
+    position <> coalesce(lag(position) OVER chain, 0) + 1 AS skipped,
+    previous_hash <> coalesce(lag(hash) OVER chain, ''::bytea) AS broken,
+    shard <> get_byte(digest, 0) & 63 AS elsewhere
+  FROM addressbook_consentevent e WHERE company_id = %(company)s
+  WINDOW chain AS (PARTITION BY shard ORDER BY position)) line
+WHERE altered OR skipped OR broken OR elsewhere LIMIT %(most)s;
+
+-- name: heads
+SELECT CASE WHEN chain = 64 THEN 'seal_head' ELSE 'head' END, chain
+FROM (SELECT generate_series(0, 64) AS chain
+  UNION SELECT shard FROM addressbook_ledgerhead WHERE company_id = %(company)s) chains
+LEFT JOIN addressbook_ledgerhead h ON h.company_id = %(company)s AND h.shard = chain
+LEFT JOIN LATERAL (
+  (SELECT position, hash FROM addressbook_consentevent
+    WHERE company_id = %(company)s AND shard = chain ORDER BY position DESC LIMIT 1)
+  UNION ALL
+  (SELECT number, hash FROM addressbook_ledgerseal
+    WHERE company_id = %(company)s AND chain = 64 ORDER BY number DESC LIMIT 1)) last ON true
+WHERE (coalesce(h.position, 0), coalesce(h.hash, '')) <> (coalesce(last.position, 0), coalesce(last.hash, ''))
+ORDER BY chain LIMIT %(most)s;
+
+-- name: seals
+SELECT CASE WHEN skipped THEN 'seal_gap' ELSE 'seal_broken' END, number
+FROM (
+  SELECT s.number, s.number <> coalesce(lag(s.number) OVER seals, 0) + 1 AS skipped,
+    s.previous_hash <> coalesce(lag(s.hash) OVER seals, ''::bytea)
+      OR s.hash <> sha256(ledger_sealed_v1(s, lag(s.reach) OVER seals)) AS broken
+  FROM addressbook_ledgerseal s WHERE s.company_id = %(company)s
+  WINDOW seals AS (ORDER BY s.number)) seal
+WHERE skipped OR broken LIMIT %(most)s;
+
+-- name: evidence
+SELECT CASE WHEN v.event_id IS NULL THEN 'no_evidence' WHEN l.id IS NULL THEN 'evidence_without_line'
+    WHEN v.erased THEN 'erased_without_line' ELSE 'evidence_altered' END, coalesce(l.id, v.event_id)
+FROM (SELECT id, evidence_hash, digest, position FROM addressbook_consentevent WHERE company_id = %(company)s) l
+FULL JOIN (
+  SELECT event_id, erased_at IS NOT NULL AS erased, (address, comment, details) = ('', '', '{}'::jsonb) AS is_empty,
+    sha256(convert_to(jsonb_build_array(address, comment, details)::text, 'UTF8')) AS hash
+  FROM addressbook_evidence WHERE company_id = %(company)s) v ON v.event_id = l.id
+WHERE v.event_id IS NULL OR l.id IS NULL
+  OR CASE WHEN NOT v.erased THEN v.hash <> l.evidence_hash
+    ELSE NOT v.is_empty OR NOT EXISTS (SELECT FROM addressbook_consentevent e WHERE e.company_id = %(company)s
+      AND e.digest = l.digest AND e.type = 'erasure' AND e.position > l.position) END
+LIMIT %(most)s;
+
+-- name: suppressions
+-- The last word of each address, by its place in the chain, beside the suppression.
+SELECT CASE WHEN s.id IS NULL THEN 'not_in_force' WHEN said.type = 'opt_in' THEN 'outlived_opt_in'
+    ELSE 'without_event' END, coalesce(s.id, said.id)
+FROM (
+  SELECT DISTINCT ON (channel, digest) channel, digest, id, type, source, occurred_at
+  FROM addressbook_consentevent WHERE company_id = %(company)s AND type IN ('opt_out', 'opt_in')
+  ORDER BY channel, digest, position DESC) said
+FULL JOIN (
+  SELECT s.*, v.address AS shown FROM addressbook_suppression s
+  LEFT JOIN addressbook_evidence v ON v.event_id = s.event_id
+  WHERE s.company_id = %(company)s) s ON (s.channel, s.digest) = (said.channel, said.digest)
+WHERE (said.type = 'opt_out') IS DISTINCT FROM (s.id IS NOT NULL) AND NOT (said.type = 'opt_in' AND s.id IS NULL)
+  OR s.id IS NOT NULL AND (s.event_id, s.source, s.since, s.address)
+    IS DISTINCT FROM (said.id, said.source, said.occurred_at, s.shown)
+LIMIT %(most)s;
+
+-- name: due
+-- Whose chains have grown since their last seal, which is some time ago.
+SELECT h.company_id FROM addressbook_ledgerhead h
+LEFT JOIN addressbook_ledgerhead top ON top.company_id = h.company_id AND top.shard = 64
+LEFT JOIN addressbook_ledgerseal s ON s.company_id = h.company_id AND s.number = top.position
+WHERE h.shard < 64 AND h.position > coalesce(s.reach[h.shard + 1], 0)
+GROUP BY h.company_id, s.sealed_at
+HAVING s.sealed_at IS NULL OR s.sealed_at NOT BETWEEN now() - %(every)s * interval '1 second' AND now()
+ORDER BY h.company_id;
+
+-- name: seal
+SELECT number, hash FROM addressbook_ledgerseal
+WHERE company_id = %(company)s AND number = ledger_seal_v1(%(company)s);

@@ -85,7 +85,7 @@ def reasons(counts: dict[str, int], *, company: Company) -> list[dict[str, Any]]
 def reason_texts(company: Company) -> dict[str, str]:
     """Code → text, in the reader's language where the company kept our wording; removed reasons keep theirs."""
     texts = {**dict(offered.DEFAULTS), **dict(offered.offered(company.pk))}
-    return {code: _(text) for code, text in texts.items()}
+    return {code: _(text) if text else code for code, text in texts.items()}
 
 
 def comments(said: list[dict[str, Any]], *, company: Company) -> list[dict[str, Any]]:

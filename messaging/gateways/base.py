@@ -1,16 +1,28 @@
-"""What an adapter does: carry a batch of messages and say honestly what became of each."""
+"""What an adapter does: carry a batch of messages, say honestly what became of each, and understand what comes back.
+
+Every provider has its own words. An adapter is tables from those words to ours, and the little that differs.
+A word that stands in no table becomes `unknown`, never an exception.
+"""
 
 from __future__ import annotations
 
 import abc
 import enum
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from messaging.gateways.account import Account
+from messaging.gateways.hooks import Hook
 
 if TYPE_CHECKING:
     from messaging.models import Gateway
+
+LONGEST_ERROR = 200
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 class Verdict(enum.StrEnum):
@@ -19,6 +31,13 @@ class Verdict(enum.StrEnum):
     REJECTED = "rejected"
     RETRYABLE = "retryable"  # certainly not taken: never left, or refused for now
     UNKNOWN = "unknown"  # may have been taken; never sent again by itself
+
+
+class Block(enum.StrEnum):
+    """Why a provider carries nothing to an address any more; each becomes a suppression here."""
+
+    OPTED_OUT = "opted_out"  # the person's own wish: everything marketing ends
+    BOUNCED = "bounced"  # there is no such address: this channel ends
 
 
 @dataclass(slots=True)
@@ -40,20 +59,92 @@ class Outcome:
     provider_id: str = ""
     error: str = ""
     delivered_at: datetime | None = None
+    #: Of a retryable one: how many seconds the provider asked us to wait.
+    retry_after: float | None = None
+    block: Block | None = None
+
+
+@dataclass(slots=True)
+class Inbound:
+    """MO: a message from a recipient, in the provider's words apart from the names."""
+
+    sender: str
+    to: str
+    text: str
+    #: The provider's own id. Without one it is known again by what it says and when it was sent.
+    provider_id: str = ""
+    sent_at: datetime | None = None
+    #: The provider has read this word itself (and blocks the number): whatever we make of the text, it is an opt-out.
+    is_opt_out: bool = False
+    #: The provider has answered by itself, so that we do not.
+    answered: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """DLR: what became of a message. It is found by our reference, else by the provider's id, else by `to`."""
+
+    #: sent, delivered, failed; empty when the provider says something that changes nothing.
+    status: str
+    provider_id: str = ""
+    reference: str = ""
+    to: str = ""
+    error: str = ""
+    block: Block | None = None
 
 
 class Adapter(abc.ABC):
-    """One provider. Subclasses set `kind`, `label` and write `send`."""
+    """One provider. Subclasses set `kind`, `label` and write `send`; those with webhooks write the rest too."""
 
     kind: ClassVar[str]
     label: ClassVar[str]
-    #: How many messages one request may carry.
+    #: What companies may set up; the others serve us alone.
+    is_offered: ClassVar[bool] = True
+    channels: ClassVar[frozenset[str]] = frozenset({"sms"})
+    #: How many messages are claimed, and looked up for the last time, together.
     batch_size: ClassVar[int] = 500
+    account: ClassVar[Account] = Account()
+    #: What a webhook is answered with, once it is in force: content type and body.
+    answer: ClassVar[tuple[str, str]] = ("text/plain", "")
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        return self.gateway.settings
 
     @abc.abstractmethod
     def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         """Hand over; one outcome per message in the same order. Must not raise for what the provider did."""
         ...  # every adapter writes its own
+
+    def is_authentic(self, hook: Hook) -> bool:
+        """Whether the provider sent this. Without webhooks nobody did."""
+        return False
+
+    def inbound(self, hook: Hook) -> list[Inbound]:
+        """The replies in it. Raises NotUnderstood."""
+        return []
+
+    def reports(self, hook: Hook) -> list[Report]:
+        """The delivery reports in it. Raises NotUnderstood."""
+        return []
+
+
+def words(value: Any, *, longest: int = LONGEST_ERROR) -> str:
+    """A provider's word as one line of text, whatever it was."""
+    if value is None or isinstance(value, (dict, list)):
+        return ""
+    return _UNPRINTABLE.sub(" ", str(value)).strip()[:longest]
+
+
+def moment(value: Any) -> datetime | None:
+    """ISO 8601; without a zone UTC. None when it is nothing of the kind."""
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value.strip())
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

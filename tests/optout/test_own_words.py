@@ -36,9 +36,7 @@ def test_an_empty_line_brings_the_standard_back(world):
     assert OptOutText.objects.filter(company=None, language="nl", method="link").exists()
 
 
-@pytest.mark.parametrize(
-    ("method", "text"), [("link", "Weg"), ("reply", "Weg: {link}"), ("link", "{link} {naam}")]
-)
+@pytest.mark.parametrize(("method", "text"), [("link", "Weg"), ("reply", "Weg: {link}"), ("link", "{link} {naam}")])
 def test_a_line_that_shows_no_way_out_is_refused_when_saved(world, method, text):
     with pytest.raises(ValidationError):
         set_line(world.acme, text, method=method)

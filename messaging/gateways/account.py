@@ -1,4 +1,4 @@
-"""What an account at each provider is made of."""
+"""What an account at a provider is made of."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ class InvalidSettings(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class Account:
     """`needed` and `optional` are names of settings."""
 
-    label: str
     needed: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
 
-    def check(self, settings: Mapping[str, str]) -> None:
+    def check(self, settings: Mapping[str, str], *, label: str) -> None:
         """Raises InvalidSettings."""
         known = (*self.needed, *self.optional)
         for name, value in settings.items():
             if name not in known:
-                raise InvalidSettings(f"{self.label} has no setting “{name}”. It takes: {', '.join(known) or 'none'}.")
-            if not value.strip() or "\x00" in value or len(value) > LONGEST_SETTING:
+                raise InvalidSettings(f"{label} has no setting “{name}”. It takes: {', '.join(known) or 'none'}.")
+            if not value.strip() or not _is_plain(value) or len(value) > LONGEST_SETTING:
                 raise InvalidSettings(f"{name} is empty or no plain text; write {name}=VALUE.")
         missing = [name for name in self.needed if name not in settings]
         if missing:
-            raise InvalidSettings(f"{self.label} needs {', '.join(missing)}; add {missing[0]}=VALUE.")
+            raise InvalidSettings(f"{label} needs {', '.join(missing)}; add {missing[0]}=VALUE.")
         if "base_url" in settings and not _is_web(settings["base_url"]):
             raise InvalidSettings("base_url is no address; write it as https://host or http://host:port.")
-        if "port" in settings and not (settings["port"].isascii() and settings["port"].isdigit()):
+        if "port" in settings and not _is_number(settings["port"], up_to=65535):
             raise InvalidSettings("port is a number, for example 587.")
+        if "rate" in settings and not _is_number(settings["rate"], up_to=10_000):
+            raise InvalidSettings("rate is a number of messages per second, for example 10.")
+        if "from_email" in settings and "@" not in settings["from_email"]:
+            raise InvalidSettings("from_email is no e-mail address; write it as news@example.org.")
 
 
-PROVIDERS = {
-    "simulator": Provider("Simulator"),
-    "cm": Provider("CM.com", ("product_token",), ("base_url",)),
-    "twilio": Provider("Twilio", ("account_sid", "auth_token"), ("base_url",)),
-    "vonage": Provider(
-        "Vonage", ("api_key", "api_secret"), ("signature_secret", "application_id", "private_key", "base_url")
-    ),
-    "smtp": Provider("SMTP", ("host",), ("port", "username", "password", "from_email", "base_url")),
-}
+def _is_plain(value: str) -> bool:
+    return "\x00" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def _is_number(text: str, *, up_to: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= up_to
 
 
 def _is_web(text: str) -> bool:

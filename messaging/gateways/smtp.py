@@ -1,0 +1,237 @@
+"""Any mail server, over SMTP (RFC 5321), with the headers that RFC 8058 asks of bulk mail.
+
+The server takes a message with its answer to the end of the data: what breaks before the end was written is sent
+again, what breaks between the end and the answer is unknown.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import smtplib
+import ssl
+import threading
+import time
+from collections.abc import Sequence
+from email.errors import MessageError
+from email.headerregistry import Address as Mailbox
+from email.message import EmailMessage
+from email.policy import SMTP as WIRE
+from email.utils import format_datetime, parseaddr
+
+from django.utils import timezone
+from django.utils.html import escape, urlize
+
+from messaging.gateways import references
+from messaging.gateways.account import Account
+from messaging.gateways.base import Adapter, Block, Outcome, Outgoing, Verdict, words
+
+TIMEOUT_SECONDS = 20
+BEGIN_WITHIN_SECONDS = 1.5
+#: Servers hang up on who is silent for long; then a new connection is made.
+REUSE_SECONDS = 30
+SMTPS_PORT = 465
+DEFAULT_PORT = 587
+GATEWAY_AT_FAULT_SECONDS = 60.0
+#: Enhanced status codes (RFC 3463) that say for sure that there is no such mailbox.
+NO_SUCH_MAILBOX = re.compile(r"\b5\.1\.(1|10)\b", re.ASCII)
+_LINE_BREAKS = re.compile(r"[\r\n\x00]+")
+
+AGAIN = Outcome(Verdict.RETRYABLE, error="the mail server is slow", retry_after=0.0)
+
+
+class NotAtOurService(Exception):
+    """The server refuses this account, or cannot be trusted with its password."""
+
+
+class Smtp(Adapter):
+    kind = "smtp"
+    label = "SMTP"
+    channels = frozenset({"email"})
+    batch_size = 50
+    account = Account(("host", "from_email"), ("port", "username", "password", "base_url"))
+
+    def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        until = time.monotonic() + BEGIN_WITHIN_SECONDS
+        outcomes: list[Outcome] = []
+        try:
+            with _Connection(self) as server:
+                for message in messages:
+                    # Late ones wait for a new look at the suppressions; the first is always in time.
+                    late = outcomes and time.monotonic() > until
+                    outcomes.append(AGAIN if late else self._send_one(server, message))
+        except NotAtOurService as problem:
+            refused = Outcome(Verdict.RETRYABLE, error=words(problem), retry_after=GATEWAY_AT_FAULT_SECONDS)
+            outcomes += [refused] * (len(messages) - len(outcomes))
+        return outcomes
+
+    def _send_one(self, server: _Connection, message: Outgoing) -> Outcome:
+        try:
+            mail = self._mail(message)
+            sender, data = parseaddr(str(mail["From"]))[1], _on_the_wire(mail)
+        except (ValueError, IndexError, MessageError):
+            return Outcome(Verdict.REJECTED, error="this sender or recipient makes no mail")
+        outcome = server.deliver(sender=sender, to=message.to, data=data)
+        if outcome.verdict in {Verdict.ACCEPTED, Verdict.UNKNOWN}:
+            outcome.provider_id = str(mail["Message-ID"])[:100]
+        return outcome
+
+    def _mail(self, message: Outgoing) -> EmailMessage:
+        mail = EmailMessage(policy=WIRE)
+        mail["From"] = self._from(message)
+        mail["To"] = Mailbox(addr_spec=message.to)
+        mail["Subject"] = _LINE_BREAKS.sub(" ", message.subject)
+        mail["Date"] = format_datetime(timezone.now())
+        # By its own domain, and the same however often it is tried, so that receivers drop doubles.
+        mail["Message-ID"] = f"<{references.write(message.id)}@{str(mail['From']).rpartition('@')[2].rstrip('>')}>"
+        if message.list_unsubscribe:
+            mail["List-Unsubscribe"] = message.list_unsubscribe
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        mail.set_content(message.text)
+        mail.add_alternative(_as_html(message.text), subtype="html")
+        return mail
+
+    def _from(self, message: Outgoing) -> Mailbox:
+        name, own = parseaddr(self.settings["from_email"])
+        if "@" in message.sender:
+            return Mailbox(addr_spec=message.sender)
+        return Mailbox(display_name=message.sender or name, addr_spec=own)
+
+    @property
+    def server(self) -> tuple[str, int]:
+        return self.settings["host"], int(self.settings.get("port", DEFAULT_PORT))
+
+
+class _Connection:
+    """One to each account and thread, kept between batches."""
+
+    _kept = threading.local()
+
+    def __init__(self, adapter: Smtp) -> None:
+        self.adapter = adapter
+        self.smtp: smtplib.SMTP | None = None
+        # New settings mean a new connection.
+        self.key = (adapter.gateway.pk, bytes(adapter.gateway.sealed_settings))
+
+    def __enter__(self) -> _Connection:
+        smtp, used_at = _kept(self._kept).pop(self.key, (None, 0.0))
+        if smtp is not None and time.monotonic() - used_at < REUSE_SECONDS and _is_alive(smtp):
+            self.smtp = smtp
+        elif smtp is not None:
+            smtp.close()
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        if self.smtp is not None:
+            _kept(self._kept)[self.key] = (self.smtp, time.monotonic())
+
+    def deliver(self, *, sender: str, to: str, data: bytes) -> Outcome:
+        written = False
+        try:
+            smtp = self.smtp = self.smtp or _connect(self.adapter)
+            for command, argument in (("MAIL", f"FROM:<{sender}>"), ("RCPT", f"TO:<{to}>"), ("DATA", "")):
+                code, answer = smtp.docmd(command, argument)
+                if code not in {250, 251, 354}:
+                    return self._refused(code, answer, at=command)
+            smtp.send(_dotted(data))
+            written = True
+            smtp.send(b".\r\n")
+            code, answer = smtp.getreply()
+            return Outcome(Verdict.ACCEPTED) if code == 250 else self._refused(code, answer, at="END")
+        except (OSError, smtplib.SMTPException, ValueError) as problem:
+            self._drop()
+            if written:
+                return Outcome(Verdict.UNKNOWN, error="the connection broke before the mail server's answer")
+            if isinstance(problem, smtplib.SMTPAuthenticationError):
+                raise NotAtOurService(f"the mail server refuses this account ({problem.smtp_code})") from problem
+            return Outcome(Verdict.RETRYABLE, error="no connection to the mail server")
+
+    def _refused(self, code: int, answer: bytes, *, at: str) -> Outcome:
+        """RFC 5321 4.2.1: 4xx for now, 5xx for good. A refused message is not taken, whenever that is said."""
+        said = words(answer.decode(errors="replace"))
+        error = words(f"the mail server answered {code} {said}")
+        if code == 421 or self.smtp is None or not _reset(self.smtp):
+            self._drop()
+        if at == "END" and not 400 <= code < 600:
+            return Outcome(Verdict.UNKNOWN, error=error)
+        if code in {530, 535, 538}:  # who we are, not what we send
+            raise NotAtOurService(error)
+        if not 500 <= code < 600:
+            return Outcome(Verdict.RETRYABLE, error=error)
+        bounced = at == "RCPT" and code in {550, 551, 553} and NO_SUCH_MAILBOX.search(said)
+        return Outcome(Verdict.REJECTED, error=error, block=Block.BOUNCED if bounced else None)
+
+    def _drop(self) -> None:
+        if self.smtp is not None:
+            self.smtp.close()
+            self.smtp = None
+
+
+def _kept(local: threading.local) -> dict[object, tuple[smtplib.SMTP, float]]:
+    if not hasattr(local, "servers"):
+        local.servers = {}
+    found: dict[object, tuple[smtplib.SMTP, float]] = local.servers
+    return found
+
+
+def _connect(adapter: Smtp) -> smtplib.SMTP:
+    host, port = adapter.server
+    context = ssl.create_default_context()
+    if port == SMTPS_PORT:
+        smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
+    else:
+        smtp = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
+    try:
+        smtp.ehlo_or_helo_if_needed()
+        if port != SMTPS_PORT and smtp.has_extn("starttls") and not _is_loopback(host):
+            smtp.starttls(context=context)
+            smtp.ehlo()
+        name, password = adapter.settings.get("username"), adapter.settings.get("password")
+        # A server without AUTH knows us by our address, or will refuse the message by itself.
+        if name and password and smtp.has_extn("auth"):
+            if not isinstance(smtp.sock, ssl.SSLSocket) and not _is_loopback(host):
+                raise NotAtOurService("the mail server offers no TLS, so it does not get the password")
+            smtp.login(name, password)
+    except BaseException:
+        smtp.close()
+        raise
+    return smtp
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_alive(smtp: smtplib.SMTP) -> bool:
+    try:
+        return smtp.noop()[0] == 250
+    except (OSError, smtplib.SMTPException):
+        return False
+
+
+def _reset(smtp: smtplib.SMTP) -> bool:
+    try:
+        return smtp.rset()[0] == 250
+    except (OSError, smtplib.SMTPException):
+        return False
+
+
+def _on_the_wire(mail: EmailMessage) -> bytes:
+    """ASCII headers; an address that needs more than ASCII raises ValueError."""
+    for name in ("From", "To"):
+        str(mail[name].addresses[0].addr_spec).encode("ascii")
+    return mail.as_bytes()
+
+
+def _dotted(data: bytes) -> bytes:
+    """RFC 5321 4.5.2, up to the end of the last line."""
+    lines = data if data.endswith(b"\r\n") else data + b"\r\n"
+    return re.sub(rb"(?m)^\.", b"..", lines)
+
+
+def _as_html(text: str) -> str:
+    """The same words with links that open; nothing is loaded from anywhere."""
+    return f"<!doctype html><html><body><p>{urlize(escape(text)).replace(chr(10), '<br>')}</p></body></html>"
