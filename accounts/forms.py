@@ -10,10 +10,12 @@ from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator, URLValidator
 from django.http import HttpRequest
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.attempts import LogInAttempt
 from accounts.models import Company, Member, User
+from lib import zones
 
 one_line = RegexValidator(r"[\x00-\x1f\x7f]", _("Use plain text on one line."), inverse_match=True)
 _WEB = URLValidator(schemes=["http", "https"])
@@ -87,6 +89,11 @@ class CompanyForm(forms.ModelForm):
     name = forms.CharField(label=_("Name"), max_length=100, validators=[one_line])
     country = forms.CharField(label=_("Country"), max_length=10, help_text=_("Two letters, for example NL."))
     language = forms.CharField(label=_("Language"), max_length=8, help_text=_("For example nl or pt-BR."))
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        required=False,
+        help_text=_("In which your team reads and enters times. Recipients' own zones are kept to by themselves."),
+    )
     contact_details = forms.CharField(
         label=_("Contact details"),
         max_length=200,
@@ -108,18 +115,37 @@ class CompanyForm(forms.ModelForm):
         error_messages={"invalid": _("Write the colour as # and six hexadecimal digits, for example #0a6c74.")},
     )
 
+    retention_days = forms.IntegerField(
+        label=_("Keep texts and addresses for (days)"),
+        required=False,
+        min_value=1,
+        max_value=36_500,
+        help_text=_(
+            "After so many days messages and replies lose their text and address, and files of imports go. "
+            "Opt-outs and the ledger stay. Empty: everything is kept."
+        ),
+    )
+
     class Meta:
         model = Company
         fields = [
             "name",
             "country",
             "language",
+            "time_zone",
             "opt_out_scope",
             "contact_details",
             "privacy_url",
             "imprint_url",
             "brand_color",
+            "retention_days",
         ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = zones.zone_of(self.instance.country)
+        empty = format_lazy("{} ({})", _("The country's own"), own)
+        self.fields["time_zone"].choices = [("", empty), *((name, name.replace("_", " ")) for name in zones.names())]
 
     def clean_country(self) -> str:
         return country_code(self.cleaned_data["country"])

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from accounts.models import Member
 from accounts.scoping import company_scope
 
 
 class CurrentCompany:
-    """Sets request.company, request.member and the scope of every manager from the session."""
+    """Sets request.company, request.member, the scope of every manager and the time zone from the session."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -27,5 +28,6 @@ class CurrentCompany:
             mine = [m for m in request.memberships if m.company_id == chosen] or request.memberships[:1]
             if mine:
                 request.member, request.company = mine[0], mine[0].company
-        with company_scope(request.company):
+        zone = request.company.zone if request.company else None
+        with company_scope(request.company), timezone.override(zone):
             return self.get_response(request)

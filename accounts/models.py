@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
+
+from accounts.scoping import CompanyModel
+
+from lib import zones
 
 
 class UserManager(BaseUserManager["User"]):
@@ -69,6 +74,9 @@ class Company(models.Model):
     slug = models.SlugField(_("short name"), max_length=50, unique=True)
     country = models.CharField(_("country"), max_length=2, default="GB", help_text=_("Two letters, e.g. NL."))
     language = models.CharField(_("language"), max_length=8, default="en")
+    time_zone = models.CharField(
+        _("time zone"), max_length=40, blank=True, default="", help_text=_("Empty: the country's own.")
+    )
     opt_out_scope = models.CharField(
         _("an opt-out covers"), max_length=10, choices=Scope.choices, default=Scope.CONTACT
     )
@@ -78,6 +86,19 @@ class Company(models.Model):
     privacy_url = models.URLField(_("privacy notice"), blank=True)
     imprint_url = models.URLField(_("imprint"), blank=True)
     brand_color = models.CharField(_("brand colour"), max_length=7, blank=True)
+    retention_days = models.PositiveIntegerField(
+        _("days that texts and addresses are kept"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "After so many days messages and replies lose their text and address, and uploaded files go. "
+            "Opt-outs and the ledger stay. Empty: everything is kept."
+        ),
+    )
+    # Language → {"heading", "sentence"}: the company's own words on its opt-out page.
+    landing_texts = models.JSONField(_("own texts"), default=dict, blank=True, editable=False)
+    # "NAME WIDTH HEIGHT" of its Logo; here too, so that a page needs no second look-up.
+    logo = models.CharField(_("logo"), max_length=60, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CompanyManager()
@@ -89,6 +110,11 @@ class Company(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """In which its people read and enter times."""
+        return zones.zone(self.time_zone, country=self.country)
 
 
 class Member(models.Model):
@@ -119,3 +145,18 @@ class Bucket(models.Model):
     key = models.CharField(max_length=100, primary_key=True)
     tokens = models.FloatField()
     updated_at = models.DateTimeField()
+
+
+class Logo(CompanyModel):
+    """A company's picture on its opt-out page, as `accounts.logos` has made it."""
+
+    name = models.CharField(max_length=40)
+    content = models.BinaryField(editable=False)
+
+    class Meta:
+        verbose_name = _("logo")
+        verbose_name_plural = _("logos")
+        constraints = [models.UniqueConstraint(fields=["company"], name="one_logo_per_company")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -16,6 +16,7 @@ from addressbook.models import (
     GroupContact,
     Import,
     LedgerHead,
+    LedgerSeal,
     RejectedRow,
     Suppression,
 )
@@ -105,3 +106,9 @@ class EvidenceAdmin(ReadOnlyAdmin):
 class LedgerHeadAdmin(ReadOnlyAdmin):
     list_display = ["company", "shard", "position"]
     search_fields = ["company__slug"]
+
+
+@admin.register(LedgerSeal)
+class LedgerSealAdmin(ReadOnlyAdmin):
+    list_display = ["number", "company", "sealed_at"]
+    list_filter = ["company"]

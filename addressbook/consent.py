@@ -44,7 +44,6 @@ class Gained:
     beside: Address
 
 
-@transaction.atomic
 def opt_out(
     *,
     company: Company,
@@ -75,16 +74,20 @@ def opt_out(
         "occurred_at": occurred_at.isoformat() if occurred_at else None,
     }
     row = _call(
-        "SELECT event_id, already FROM consent_opt_out_v1(%s, %s, %s, %s, %s)",
+        "SELECT event_id, already FROM consent_leave_v1(%s, %s, %s, %s, %s, %s::text[], %s, %s)",
         company.pk,
         source,
-        _targets(company=company, address=address, channels=channels),
+        address.channel,
+        address.digest(digest_key()),
+        address.value,
+        "{" + ",".join(sorted(_wanted(company=company, address=address, channels=channels))) + "}",
         facts,
         dict(evidence or {}),
     )
     return OptOut(event_id=row[0], already=row[1])
 
 
+@transaction.atomic
 def opt_in(
     *,
     company: Company,
@@ -149,12 +152,13 @@ def cover(*, company: Company, gained: Sequence[Gained]) -> None:
             "SELECT pg_advisory_xact_lock(%s::int, chain) FROM unnest(%s::int[]) AS chain", [company.pk, chains]
         )
         cursor.execute(
-            """SELECT consent_opt_out_v1(%s, source, targets, facts, '{}')
+            """SELECT consent_opt_out_v1(%s, source, targets, facts, %s)
                FROM unnest(%s::text[], %s::jsonb[], %s::jsonb[]) AS c(source, targets, facts)""",
-            [company.pk, [row[0] for row in covered], [row[1] for row in covered], facts],
+            [company.pk, _FOLLOWED, [row[0] for row in covered], [row[1] for row in covered], facts],
         )
 
 
+_FOLLOWED = json.dumps({"method": "the contact's other address had opted out"})
 _COVERED = """
   SELECT DISTINCT ON (g.digest) s.source,
     jsonb_build_array(
@@ -174,7 +178,16 @@ _COVERED = """
 """
 
 
-def give_reason(*, company: Company, address: Address, event_id: int, source: str, reason: str, comment: str) -> None:
+def give_reason(
+    *,
+    company: Company,
+    address: Address,
+    event_id: int,
+    source: str,
+    reason: str,
+    comment: str,
+    evidence: Mapping[str, Any] | None = None,
+) -> None:
     """A reason told after the opt-out; the ledger only grows, so it is a line of its own that names the first."""
     _call(
         "SELECT consent_event('reason', %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -185,15 +198,20 @@ def give_reason(*, company: Company, address: Address, event_id: int, source: st
         address.value,
         event_id,
         {"reason": reason, "comment": comment, "country": address.country},
-        {},
+        dict(evidence or {}),
     )
+
+
+def _wanted(*, company: Company, address: Address, channels: Iterable[str] | None) -> set[str]:
+    """The channels that an act covers."""
+    if channels is not None:
+        return set(channels) & set(CHANNELS)
+    return {address.channel} if company.opt_out_scope == Company.Scope.CHANNEL else set(CHANNELS)
 
 
 def _targets(*, company: Company, address: Address, channels: Iterable[str] | None) -> list[dict[str, str]]:
     """The acting address first, then the other address of the same contact."""
-    wanted = set(channels) if channels is not None else set(CHANNELS)
-    if channels is None and company.opt_out_scope == Company.Scope.CHANNEL:
-        wanted = {address.channel}
+    wanted = _wanted(company=company, address=address, channels=channels)
     covered = [address] if address.channel in wanted else []
     if wanted - {address.channel}:
         _call("SELECT pg_advisory_xact_lock_shared(%s::int, %s)", company.pk, COVER_LOCK)

@@ -7,12 +7,14 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Company
-from addressbook import places, search
-from addressbook.forms import CHANNELS
-from addressbook.models import Contact, Group
+from addressbook import places, reasons, search
+from addressbook.forms import CHANNELS, is_id
+from addressbook.models import ConsentEvent, Contact, Group, Suppression
 from addressbook.models.ledger import Source
 from addressbook.paging import LARGEST_ID
 
@@ -21,6 +23,14 @@ class ContactFilter(forms.Form):
     """The address book's search and filters, as they stand in the page's URL."""
 
     STATES = (("", _("All")), ("reachable", _("Reachable")), ("opted_out", _("Opted out")))
+    OPTED_IN = (
+        ("", _("Opted in")),
+        ("year", _("Opted in this year")),
+        ("30", _("Opted in in the last 30 days")),
+        ("365", _("Opted in in the last 365 days")),
+        ("ever", _("Opted in at any time")),
+    )
+    NARROWS = ("q", "state", "country", "group", "language", "opted_in")
 
     q = forms.CharField(
         label=_("Search"),
@@ -38,6 +48,7 @@ class ContactFilter(forms.Form):
     language = forms.ChoiceField(
         label=_("Language"), required=False, choices=places.with_blank(_("Language"), places.language_choices)
     )
+    opted_in = forms.ChoiceField(label=_("Opted in"), required=False, choices=OPTED_IN)
     after = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID, widget=forms.HiddenInput)
 
     def __init__(self, data: Any, *, company: Company) -> None:
@@ -47,7 +58,26 @@ class ContactFilter(forms.Form):
 
     @property
     def is_set(self) -> bool:
-        return any(self.cleaned_data.get(name) for name in ("q", "state", "country", "group", "language"))
+        return bool(self.conditions)
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """What narrows the list, as it can be kept and asked again."""
+        found = {name: self.cleaned_data.get(name) for name in self.NARROWS}
+        return {name: str(v.pk if isinstance(v, Group) else v) for name, v in found.items() if v}
+
+    @property
+    def in_words(self) -> dict[str, str]:
+        values = self.cleaned_data
+        labels = {
+            "q": f"“{values['q']}”",
+            "state": dict(self.STATES).get(values["state"]),
+            "country": places.country_name(values["country"]),
+            "group": values["group"],
+            "language": places.language_name(values["language"]),
+            "opted_in": dict(self.OPTED_IN).get(values["opted_in"]),
+        }
+        return {name: str(label) for name, label in labels.items() if values[name]}
 
     def found(self) -> Any:
         wanted = self.cleaned_data
@@ -60,7 +90,25 @@ class ContactFilter(forms.Form):
             rows = rows.filter(language=wanted["language"])
         if wanted["group"]:
             rows = rows.filter(memberships__group=wanted["group"])
-        return search.contacts(rows, wanted["q"], country=self.company.country)
+        if wanted["opted_in"]:
+            rows = rows.filter(pk__in=_opted_in(self.company, since=_beginning(wanted["opted_in"])))
+        return search.contacts(rows, wanted["q"], country=self.company.country, company=self.company.pk)
+
+
+def _beginning(period: str) -> datetime:
+    now = timezone.now()
+    if period == "year":
+        return datetime(now.year, 1, 1, tzinfo=UTC)
+    return now - timedelta(days=int(period)) if period.isdigit() else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _opted_in(company: Company, *, since: datetime) -> Any:
+    """Contacts who said yes with one of their addresses, from the side of the events: they are fewer."""
+    yes = ConsentEvent.objects.of(company).filter(type=ConsentEvent.Type.OPT_IN, occurred_at__gte=since)
+    contacts = Contact.objects.of(company)
+    by_sms = contacts.filter(phone_digest__in=yes.filter(channel="sms").values("digest"))
+    by_email = contacts.filter(email_digest__in=yes.filter(channel="email").values("digest"))
+    return by_sms.values("pk").union(by_email.values("pk"))
 
 
 def _midnight(day: date) -> datetime:
@@ -80,12 +128,25 @@ class SuppressionFilter(forms.Form):
     )
     channel = forms.ChoiceField(label=_("Channel"), required=False, choices=[("", _("Channel")), *CHANNELS])
     source = forms.ChoiceField(label=_("Source"), required=False, choices=[("", _("Source")), *Source.choices])
+    campaign = forms.TypedChoiceField(label=_("Campaign"), required=False, coerce=int, empty_value=None)
+    reason = forms.ChoiceField(label=_("Reason"), required=False)
     since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label=_("Until"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     after = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
 
-    def __init__(self, data: Any) -> None:
+    NARROWS = ("q", "channel", "source", "campaign", "reason", "since", "until")
+    CAMPAIGNS = 200
+
+    def __init__(self, data: Any, *, company: Company) -> None:
         super().__init__(data, auto_id="filter_%s")
+        self.company = company
+        # Campaigns are reached through the groups' relation: the address book itself knows none.
+        newest = Group.campaigns.rel.related_model.objects.of(company).order_by("-pk")  # type: ignore[attr-defined]
+        known = [(pk, name) for pk, name in newest.values_list("pk", "name")[: self.CAMPAIGNS]]
+        self.fields["campaign"].choices = [("", _("Campaign")), *known]
+        self.fields["campaign"].valid_value = is_id
+        codes = [(code, reasons.text(code, company=company.pk)) for code in reasons.given(company.pk)]
+        self.fields["reason"].choices = [("", _("Reason")), *codes]
 
     def clean_until(self) -> Any:
         day = self.cleaned_data["until"]
@@ -101,10 +162,11 @@ class SuppressionFilter(forms.Form):
 
     @property
     def is_set(self) -> bool:
-        return any(self.cleaned_data.get(name) for name in ("q", "channel", "source", "since", "until"))
+        return any(self.cleaned_data.get(name) for name in self.NARROWS)
 
-    def narrow(self, rows: Any, *, country: str) -> Any:
+    def found(self) -> Any:
         wanted = self.cleaned_data
+        rows = Suppression.objects.of(self.company)
         for name in ("channel", "source"):
             if wanted[name]:
                 rows = rows.filter(**{name: wanted[name]})
@@ -112,4 +174,20 @@ class SuppressionFilter(forms.Form):
             rows = rows.filter(since__gte=_midnight(wanted["since"]))
         if wanted["until"]:
             rows = rows.filter(since__lt=_midnight(wanted["until"]) + timedelta(days=1))
-        return search.suppressions(rows, wanted["q"], country=country)
+        told = {name: wanted[name] for name in ("campaign", "reason") if wanted[name]}
+        if told:
+            rows = rows.filter(self._told(told))
+        return search.suppressions(rows, wanted["q"], country=self.company.country, company=self.company.pk)
+
+    def _told(self, told: dict[str, Any]) -> Exists:
+        """What the ledger says of the opt-out; a reason may have been given after it, in a line of its own."""
+        lines = ConsentEvent.objects.of(self.company)
+        its_own = lines.filter(pk=OuterRef("event_id"))
+        if "campaign" in told:
+            its_own = its_own.filter(campaign_id=told["campaign"])
+        if "reason" in told:
+            later = lines.filter(
+                cause_id=OuterRef("pk"), digest=OuterRef("digest"), type="reason", reason=told["reason"]
+            )
+            its_own = its_own.filter(Q(reason=told["reason"]) | Q(reason="") & Exists(later))
+        return Exists(its_own)

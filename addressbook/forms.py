@@ -306,6 +306,8 @@ class EraseForm(forms.Form):
 
 
 class GroupForm(forms.Form):
+    """A group's name; its conditions, when it has some, are those of the list that it was made from."""
+
     name = forms.CharField(label=_("Name"), max_length=100, validators=[one_line])
 
     def __init__(self, data: Any = None, *, group: Group) -> None:
@@ -334,7 +336,7 @@ class GroupForm(forms.Form):
         return True
 
 
-def _is_id(value: str) -> bool:
+def is_id(value: str) -> bool:
     return value.isascii() and value.isdigit() and len(value) <= len(str(LARGEST_ID)) and int(value) <= LARGEST_ID
 
 
@@ -349,15 +351,20 @@ class BulkForm(forms.Form):
         Group.objects.none(), error_messages={"required": _("Choose a group."), "invalid_choice": _("Choose a group.")}
     )
     contact = forms.TypedMultipleChoiceField(coerce=int, required=False)
+    #: Instead of a selection: everybody whom the list's filter finds, on all pages.
+    everybody = forms.BooleanField(required=False)
+    filter = forms.CharField(required=False, max_length=2000)
 
     def __init__(self, data: Any, *, company: Company) -> None:
         super().__init__(data)
         self.company = company
-        self.fields["group"].queryset = Group.objects.of(company)
-        self.fields["contact"].valid_value = _is_id
+        self.fields["group"].queryset = Group.objects.of(company).by_hand()
+        self.fields["contact"].valid_value = is_id
 
     def clean_contact(self) -> list[Contact]:
         ids = self.cleaned_data["contact"]
+        if self.data.get("everybody"):
+            return []
         if not ids:
             raise ValidationError(_("Select at least one contact."))
         if len(ids) > self.MOST:

@@ -10,6 +10,7 @@ urlpatterns = [
     path("imports/<int:pk>/check/", imports.check, name="import-check"),
     path("imports/<int:pk>/start/", imports.start, name="import-start"),
     path("imports/<int:pk>/cancel/", imports.cancel, name="import-cancel"),
+    path("imports/<int:pk>/undo/", imports.undo_import, name="import-undo"),
     path("imports/<int:pk>/discard/", imports.discard, name="import-discard"),
     path("imports/<int:pk>/rejected/", imports.rejected, name="import-rejected"),
 ]

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import models
 
+from addressbook.counting import Count, count
+
 SIZE = 50
 LARGEST_ID = 2**63 - 1
 
@@ -20,11 +22,11 @@ class Page:
     next: int | str | None
     is_first: bool
 
-    def count(self, rows: models.QuerySet[Any], *, most: int) -> int:
-        """How many rows the list has, counting no further than `most` + 1; asks only when this page does not say."""
+    def count(self, rows: models.QuerySet[Any]) -> Count:
+        """How many rows the list has; asks only when this page does not say."""
         if self.is_first and self.next is None:
-            return len(self.items)
-        return int(rows.order_by()[: most + 1].count())
+            return Count(len(self.items))
+        return count(rows)
 
 
 def page(rows: models.QuerySet[Any], *, after: int | None = None, size: int = SIZE) -> Page:

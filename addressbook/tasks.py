@@ -1,8 +1,14 @@
 from procrastinate.contrib.django import app
 
+from addressbook import grouping
 from addressbook.imports import run
 
 
 @app.task(name=run.TASK, queue="addressbook")
 def import_contacts() -> None:
     run.run_due()
+
+
+@app.task(name=grouping.TASK, queue="addressbook")
+def change_groups() -> None:
+    grouping.run_due()

@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from addressbook import reasons
 from addressbook.models import ConsentEvent, Contact, Evidence
 from addressbook.standing import HOW
 from messaging.addresses import display
@@ -57,7 +58,7 @@ def of_contact(contact: Contact, *, before: datetime | None = None, most: int = 
 
 
 def _messages(contact: Contact, digests: list[bytes], before: datetime | None, most: int) -> list[Entry]:
-    rows = Message.objects.of(contact.company_id).filter(digest__in=digests).select_related("campaign")
+    rows = Message.objects.to(contact.company_id, *digests).select_related("campaign")
     if before:
         rows = rows.filter(created_at__lt=before)
     return [_message(message) for message in rows.order_by("-created_at", "-pk")[:most]]
@@ -100,10 +101,10 @@ def _events(contact: Contact, digests: list[bytes], before: datetime | None, mos
         rows = rows.filter(recorded_at__lt=before)
     events = list(rows.order_by("-recorded_at", "-pk")[:most])
     evidence = Evidence.objects.of(contact.company_id).in_bulk([event.pk for event in events])
-    return [_event(event, evidence.get(event.pk)) for event in events]
+    return [of_event(event, evidence.get(event.pk)) for event in events]
 
 
-def _event(event: ConsentEvent, evidence: Evidence | None) -> Entry:
+def of_event(event: ConsentEvent, evidence: Evidence | None) -> Entry:
     channel = _("SMS") if event.channel == "sms" else _("e-mail")
     details = evidence.details if evidence and isinstance(evidence.details, dict) else {}
     kind, title, text = "", event.get_type_display(), ""
@@ -122,13 +123,10 @@ def _event(event: ConsentEvent, evidence: Evidence | None) -> Entry:
             title = _("Data erased")
     facts = [
         _("campaign %(name)s") % {"name": event.campaign_name} if event.campaign_name else "",
-        _("reason: %(reason)s") % {"reason": reason(event.reason)} if event.reason else "",
+        _("reason: %(reason)s") % {"reason": reasons.text(event.reason, company=event.company_id)}
+        if event.reason
+        else "",
         str(details.get("method", "")) if event.source == "marketer" else "",
         _("event %(id)s") % {"id": event.pk},
     ]
     return Entry(at=event.recorded_at, title=title, text=text, detail=" · ".join(f for f in facts if f), kind=kind)
-
-
-def reason(code: str) -> str:
-    """`too_many` as “Too many”."""
-    return code.replace("_", " ").capitalize()

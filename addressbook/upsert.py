@@ -13,8 +13,10 @@ Nothing here lifts a suppression; a new address of an opted-out contact gets one
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -31,6 +33,13 @@ UPSERT_LOCK = -1
 TRIES = 3
 TEXTS = {"first_name": 100, "last_name": 100, "language": 8, "country": 2}
 LONGEST_GROUP = 100
+COPY_CONTACTS = """
+  COPY addressbook_contact (id, phone, phone_digest, email, email_digest, first_name, last_name, language, country,
+    attributes, company_id, created_at, updated_at) FROM STDIN"""
+JOIN = """
+  INSERT INTO addressbook_groupcontact (company_id, group_id, contact_id)
+  SELECT %s, g, c FROM unnest(%s::bigint[], %s::bigint[]) AS j(g, c) ORDER BY g, c
+  ON CONFLICT (group_id, contact_id) DO NOTHING"""
 
 
 @dataclass(slots=True)
@@ -98,6 +107,9 @@ class _Upsert:
         self.released: set[tuple[str, bytes]] = set()
         self.touched: dict[int, _Person] = {}
         self.covered: list[_Person] = []
+        #: Rows of people whom nobody else in this call or in the table has to do with.
+        self.fresh: list[tuple[Result, Mapping[str, Any], dict[str, bytes], set[int]]] = []
+        self.fresh_gained: list[consent.Gained] = []
 
     def run(self, rows: Sequence[Mapping[str, Any]], common: list[Group | str]) -> list[Result]:
         with connection.cursor() as cursor:
@@ -108,14 +120,21 @@ class _Upsert:
         ids = self._groups([row.get("groups") or () for row in fine], common)
         everyone = {g.pk if isinstance(g, Group) else ids[g] for g in common}
         self._read(identities, everyone | set(ids.values()))
+        times = Counter(item for identity in identities for item in identity.items())
         results = []
         for row, identity, refusal in zip(rows, identities, refusals, strict=True):
-            result = refusal or self._two_contacts(identity)
+            result = refusal
             if result is None:
-                member_of = everyone | {ids[name] for name in row.get("groups") or ()}
-                result = self._fold(row, identity, member_of)
+                names = row.get("groups")
+                member_of = everyone | {ids[name] for name in names} if names else everyone
+                if all(times[item] == 1 and item not in self.people for item in identity.items()):
+                    result = Result("created")
+                    self.fresh.append((result, row, identity, member_of))
+                else:
+                    result = self._two_contacts(identity) or self._fold(row, identity, member_of)
             results.append(result)
         self._write()
+        self._insert_fresh()
         consent.cover(company=self.company, gained=self._gained())
         return results
 
@@ -252,12 +271,7 @@ class _Upsert:
         joined = [(group, p.id) for p in people if p.id is not None for group in p.joined]
         if joined:
             with connection.cursor() as cursor:
-                cursor.execute(
-                    """INSERT INTO addressbook_groupcontact (company_id, group_id, contact_id)
-                       SELECT %s, g, c FROM unnest(%s::bigint[], %s::bigint[]) AS j(g, c) ORDER BY g, c
-                       ON CONFLICT (group_id, contact_id) DO NOTHING""",
-                    [self.company.pk, [g for g, _ in joined], [c for _, c in joined]],
-                )
+                cursor.execute(JOIN, [self.company.pk, [g for g, _ in joined], [c for _, c in joined]])
         for person in people:
             for result in person.results:
                 result.contact_id = person.id
@@ -301,26 +315,48 @@ class _Upsert:
         if not people:
             return
         with connection.cursor() as cursor:
-            cursor.execute(
-                """SELECT nextval(pg_get_serial_sequence('addressbook_contact', 'id')), now()
-                   FROM generate_series(1, %s)""",
-                [len(people)],
-            )
-            given = cursor.fetchall()
-            with (
-                connection.wrap_database_errors,
-                cursor.copy(
-                    """COPY addressbook_contact (id, phone, phone_digest, email, email_digest, first_name, last_name,
-                         language, country, attributes, company_id, created_at, updated_at) FROM STDIN"""
-                ) as copy,
-            ):
-                for person, (pk, now) in zip(people, given, strict=True):
+            now, given = _new_ids(cursor, len(people))
+            with connection.wrap_database_errors, cursor.copy(COPY_CONTACTS) as copy:
+                for person, pk in zip(people, given, strict=True):
                     person.id = pk
                     copy.write_row((*self._values(person), self.company.pk, now, now))
 
+    def _insert_fresh(self) -> None:
+        if not self.fresh:
+            return
+        with connection.cursor() as cursor:
+            now, given = _new_ids(cursor, len(self.fresh))
+            with connection.wrap_database_errors, cursor.copy(COPY_CONTACTS) as copy:
+                for (result, row, identity, _groups), pk in zip(self.fresh, given, strict=True):
+                    result.contact_id = pk
+                    phone, email = row.get("phone"), row.get("email")
+                    attributes = {k: v for k, v in (row.get("attributes") or {}).items() if v is not None}
+                    copy.write_row(
+                        (
+                            pk,
+                            phone and phone.value,
+                            identity.get("sms"),
+                            email and email.value,
+                            identity.get("email"),
+                            row.get("first_name") or "",
+                            row.get("last_name") or "",
+                            row.get("language") or "",
+                            (phone and phone.country) or row.get("country") or "",
+                            json.dumps(attributes, ensure_ascii=False) if attributes else "{}",
+                            self.company.pk,
+                            now,
+                            now,
+                        )
+                    )
+                    if phone and email:
+                        self.fresh_gained += [consent.Gained(phone, email), consent.Gained(email, phone)]
+            joined = [(group, result.contact_id) for result, _, _, groups in self.fresh for group in groups]
+            if joined:
+                cursor.execute(JOIN, [self.company.pk, [g for g, _ in joined], [c for _, c in joined]])
+
     def _gained(self) -> list[consent.Gained]:
         """Each new address beside the one it replaces, else beside those of the other channel."""
-        gained = []
+        gained = self.fresh_gained
         for person in self.covered:
             for channel in person.gained:
                 new, former = person.addresses[channel], person.before.get(channel)
@@ -328,6 +364,17 @@ class _Upsert:
                 beside = [former] if former else [a for a in both if a.channel != channel]
                 gained += [consent.Gained(new, a) for a in beside if a.identity != new.identity]
         return gained
+
+
+def _new_ids(cursor: Any, count: int) -> tuple[datetime, list[int]]:
+    """The transaction's time, and the ids of `count` contacts to be written."""
+    cursor.execute(
+        "SELECT now(), array_agg(nextval(pg_get_serial_sequence('addressbook_contact', 'id')))"
+        " FROM generate_series(1, %s)",
+        [count],
+    )
+    now, ids = cursor.fetchone()
+    return now, ids
 
 
 def _refusal(row: Mapping[str, Any], identity: dict[str, bytes]) -> Result | None:
@@ -342,10 +389,13 @@ def _refusal(row: Mapping[str, Any], identity: dict[str, bytes]) -> Result | Non
     if any(not name or len(name) > LONGEST_GROUP for name in groups):
         detail = _("A group's name has 1 to %(longest)d characters.") % {"longest": LONGEST_GROUP}
         return Result("rejected", None, "bad_group", detail)
-    attributes = row.get("attributes")
-    texts = [row.get(name) or "" for name in TEXTS] + list(groups)
-    if attributes:
-        texts.append(json.dumps(attributes, ensure_ascii=False).replace("\\u0000", "\0"))
+    texts = [row.get(name) or "" for name in TEXTS]
+    texts += groups
+    if attributes := row.get("attributes"):
+        if all(isinstance(value, str) for value in attributes.values()):
+            texts += [*attributes, *attributes.values()]
+        else:
+            texts.append(json.dumps(attributes, ensure_ascii=False).replace("\\u0000", "\0"))
     if not _is_text("".join(texts)):
         return Result("rejected", None, "not_text", _("There is a character that is no text; write the row anew."))
     return None

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from addressbook.views import contacts, groups, suppressions
+from addressbook.views import certificate, contacts, groups, suppressions
 
 app_name = "addressbook"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("contacts/<int:pk>/opt-in/", contacts.opt_in, name="contact-opt-in"),
     path("contacts/<int:pk>/erase/", contacts.erase, name="contact-erase"),
     path("contacts/<int:pk>/export/", contacts.export, name="contact-export"),
+    path("contacts/<int:pk>/certificate/", certificate.of_contact, name="contact-certificate"),
+    path("contacts/<int:pk>/access/", contacts.access, name="contact-access"),
     path("contacts/<int:pk>/groups/", contacts.groups, name="contact-groups"),
     path("groups/", groups.group_list, name="groups"),
     path("groups/add/", groups.add, name="group-add"),
@@ -25,6 +27,8 @@ urlpatterns = [
     path("suppressions/", suppressions.suppression_list, name="suppressions"),
     path("suppressions/add/", suppressions.add, name="suppression-add"),
     path("suppressions/export/", suppressions.export, name="suppressions-export"),
+    path("suppressions/certificate/", certificate.of_address, name="certificate"),
+    path("suppressions/<int:pk>/certificate/", certificate.of_suppression, name="suppression-certificate"),
     path("suppressions/<int:pk>/lift/", suppressions.lift, name="suppression-lift"),
     path("", include("addressbook.import_urls")),
 ]

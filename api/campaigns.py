@@ -17,6 +17,7 @@ from api.auth import ApiRequest, Key
 from api.paging import Page, Paging, page
 from api.problems import Problem, error, invalid, many_invalid, not_found
 from campaigns import audience, preview
+from campaigns.audit import Action, Who
 from campaigns.models import Campaign, WrongState
 from campaigns.rendering import Template, UnknownField
 from lib.wake import wake
@@ -35,6 +36,7 @@ class ChangeBody(fields.Body):
     channel: fields.Channel | None = None
     sender: fields.Name | None = None
     subject: fields.line(200) | None = None  # type: ignore[valid-type]
+    preheader: fields.line(150) | None = None  # type: ignore[valid-type]
     body: Text | None = None
     groups: Groups | None = None
     exclude_groups: Groups | None = None
@@ -71,6 +73,7 @@ class ListedOut(BaseModel):
     status: str
     sender: str
     subject: str
+    preheader: str
     body: str
     opt_out_text: str
     groups: list[str]
@@ -116,7 +119,7 @@ class Filters(BaseModel):
 def create_campaign(request: ApiRequest, body: CampaignBody) -> Status[Any]:
     """A draft; nothing is sent before it is launched."""
     campaign = Campaign(company=request.company)
-    _change(campaign, body)
+    _change(campaign, body, by=_who(request))
     return Status(201, shown(campaign))
 
 
@@ -141,8 +144,12 @@ def change_campaign(request: ApiRequest, campaign_id: int, body: ChangeBody) -> 
     campaign = campaign_or_404(campaign_id, locked=True)
     if not campaign.is_draft:
         raise Problem(409, "wrong-state", f"Only a draft can be changed; this campaign is {campaign.status}.")
-    _change(campaign, body)
+    _change(campaign, body, by=_who(request))
     return shown(campaign)
+
+
+def _who(request: ApiRequest) -> Who:
+    return Who.program(key_id=request.api_key.pk, name=request.api_key.name)
 
 
 @router.post("/campaigns/{int:campaign_id}/preview", response=PreviewOut)
@@ -166,26 +173,26 @@ def preview_campaign(request: ApiRequest, campaign_id: int) -> dict[str, Any]:
 def launch_campaign(request: ApiRequest, campaign_id: int) -> Status[Any]:
     """Now, or at `scheduled_at`. Launching twice is not an error and sends once."""
     try:
-        audience.gateway_of(request.company)
+        audience.gateway_of(request.company, channel=campaign_or_404(campaign_id).channel)
     except audience.NoGateway as problem:
         raise Problem(409, "no-gateway", "Set up a gateway first; there is nothing to send through.") from problem
-    return _act(campaign_id, "launch")
+    return _act(request, campaign_id, "launch")
 
 
 @router.post("/campaigns/{int:campaign_id}/pause", auth=Key("send"), response={202: CampaignOut})
 def pause_campaign(request: ApiRequest, campaign_id: int) -> Status[Any]:
-    return _act(campaign_id, "pause")
+    return _act(request, campaign_id, "pause")
 
 
 @router.post("/campaigns/{int:campaign_id}/resume", auth=Key("send"), response={202: CampaignOut})
 def resume_campaign(request: ApiRequest, campaign_id: int) -> Status[Any]:
-    return _act(campaign_id, "resume")
+    return _act(request, campaign_id, "resume")
 
 
 @router.post("/campaigns/{int:campaign_id}/cancel", auth=Key("send"), response={202: CampaignOut})
 def cancel_campaign(request: ApiRequest, campaign_id: int) -> Status[Any]:
     """What has not been handed over never will be."""
-    return _act(campaign_id, "cancel")
+    return _act(request, campaign_id, "cancel")
 
 
 @router.get("/campaigns/{int:campaign_id}/messages", response=Page[messages.MessageOut])
@@ -219,12 +226,12 @@ def campaign_or_404(campaign_id: int, *, locked: bool = False) -> Campaign:
     return campaign
 
 
-def _act(campaign_id: int, verb: str) -> Status[Any]:
+def _act(request: ApiRequest, campaign_id: int, verb: str) -> Status[Any]:
     """One verb of the model."""
     campaign = campaign_or_404(campaign_id)
     try:
         with transaction.atomic():
-            getattr(campaign, verb)()
+            getattr(campaign, verb)(by=_who(request))
     except WrongState as problem:
         detail = f"A campaign that is {campaign.status} cannot do that: {verb}."
         raise Problem(409, "wrong-state", detail) from problem
@@ -232,7 +239,7 @@ def _act(campaign_id: int, verb: str) -> Status[Any]:
     return Status(202, shown(campaign))
 
 
-def _change(campaign: Campaign, body: ChangeBody) -> None:
+def _change(campaign: Campaign, body: ChangeBody, *, by: Who) -> None:
     """Takes over what was given, if the whole is then fit to be sent. Raises 422."""
     given = body.model_dump(exclude_unset=True)
     for name in ("name", "channel", "body", "groups"):
@@ -247,9 +254,14 @@ def _change(campaign: Campaign, body: ChangeBody) -> None:
         if name not in chosen:
             setattr(campaign, name, value if name == "scheduled_at" else value or "")
     _check(campaign, given)
+    is_new = campaign.pk is None
     campaign.save()
     for name, groups in chosen.items():
         getattr(campaign, name).set(groups)
+    if is_new:
+        Action.record(campaign, Action.Verb.CREATED, by=by)
+    elif given:
+        campaign.edited(by=by, fields=sorted(given))
 
 
 def _check(campaign: Campaign, given: dict[str, Any]) -> None:

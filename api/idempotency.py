@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.http import HttpResponse, JsonResponse
@@ -61,6 +62,17 @@ def forget_old() -> int:
     """Answers hold people's data, so they are kept no longer than anybody repeats a request."""
     old = IdempotencyKey.objects.across_companies().filter(created_at__lt=timezone.now() - KEPT)
     return old.delete()[0]
+
+
+def forget_person(*, company_id: int, addresses: list[str], **_signal: Any) -> None:
+    """An erased person's addresses are in no kept answer; a repeated request is told only that it was done."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE api_idempotencykey SET body = jsonb_set(body, '{content}', 'null')
+               WHERE company_id = %s AND EXISTS (
+                 SELECT FROM unnest(%s::text[]) a WHERE position(lower(a) IN lower(body::text)) > 0)""",
+            [company_id, addresses],
+        )
 
 
 def _undone_when_refused(act: Callable[[], HttpResponse]) -> HttpResponse:

@@ -20,9 +20,9 @@ import django
 
 django.setup()
 
-from bench import audience, dispatch, landing, world  # noqa: E402
+from bench import audience, dispatch, imports, landing, search, world  # noqa: E402
 
-BENCHMARKS = {"audience": audience, "dispatch": dispatch, "landing": landing}
+BENCHMARKS = {"audience": audience, "dispatch": dispatch, "import": imports, "landing": landing, "search": search}
 
 
 def main() -> int:

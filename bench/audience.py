@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connection
+
 from bench import world
 from campaigns import audience
 from campaigns.models import Campaign
 
+#: As many as one worker on this machine puts to it (campaigns/tasks.py).
+BUILDERS = 2
 PEOPLE = 1_000_000
 GOAL = 2.0
 
@@ -17,8 +23,8 @@ def run() -> list[dict[str, object]]:
     campaign.groups.set([group])
     world.settle()
     campaign.launch()
-    with world.timed() as ours:
-        written = audience.build(campaign)
+    with world.timed() as ours, ThreadPoolExecutor(BUILDERS) as builders:
+        written = sum(builders.map(_build, [campaign.pk] * BUILDERS))
     world.sql("CREATE TABLE floor (LIKE messaging_message INCLUDING DEFAULTS)")
     world.sql("ALTER TABLE floor ADD PRIMARY KEY (id)")
     world.settle()
@@ -29,3 +35,10 @@ def run() -> list[dict[str, object]]:
             "audience", seconds=ours.seconds, floor_seconds=floor.seconds, goal=GOAL, note=f"{written:,} messages"
         )
     ]
+
+
+def _build(campaign_id: int) -> int:
+    try:
+        return audience.build(Campaign.objects.across_companies().get(pk=campaign_id))
+    finally:
+        connection.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,24 @@ from django.utils import timezone
 
 from accounts.models import Company
 from addressbook.models.contact import CHANNELS
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Slice
 from lib import sql
+from lib.wake import wake
+from messaging.bulk import bulk
 from messaging.gateways import ADAPTERS
 from messaging.models import Gateway, Sender
 from optout import destinations
 from optout.methods import SenderOption, Way, choose
 
 STATEMENTS = sql.named(Path(__file__).parent / "sql" / "audience.sql")
+
+
+#: Contacts per slice of an audience: about a second's work, one transaction.
+SLICE = 50_000
+EXCLUDE = (
+    " AND NOT EXISTS (SELECT FROM addressbook_groupcontact x"
+    " WHERE x.group_id = ANY(%(exclude)s) AND x.contact_id = c.id)"
+)
 
 
 class NoGateway(Exception):
@@ -75,6 +84,7 @@ class Reach:
 def _run(name: str, arguments: dict[str, Any], *, channel: str) -> list[tuple[Any, ...]]:
     address, digest = CHANNELS[channel]
     statement = STATEMENTS[name].replace("{digest}", digest).replace("{field}", address)
+    statement = statement.replace("{exclude}", EXCLUDE if arguments.get("exclude") else "")
     with connection.cursor() as cursor:
         cursor.execute(statement, arguments)
         return cursor.fetchall() if cursor.description else [(cursor.rowcount,)]
@@ -116,60 +126,75 @@ def reach(campaign: Campaign, *, groups: list[int] | None = None, exclude: list[
 
 
 def build(campaign: Campaign) -> int:
-    """Write the campaign's messages, all or none; returns how many. A second call does nothing.
+    """Write the campaign's messages, slice by slice; returns how many this call wrote. A second call does nothing.
 
-    Raises NoGateway. The campaign's row stays locked, so pause and cancel wait and then
-    find every batch.
+    Any number of workers may build side by side, and a crash loses at most the slice in hand: each is a transaction
+    of its own, and what is written begins to leave at once. Raises NoGateway.
     """
+    if not _plan(campaign):
+        return 0
+    gateway = gateway_of(campaign.company, channel=campaign.channel)
+    messages = 0
+    while (written := _write_slice(campaign, gateway=gateway)) is not None:
+        messages += written
+    _run("built", {"campaign": campaign.pk}, channel=campaign.channel)
+    campaign.refresh_from_db()
+    return messages
+
+
+class _Stopped(Exception):
+    """The campaign was paused or cancelled while a slice was being written: the slice is undone."""
+
+
+def _plan(campaign: Campaign) -> bool:
+    """False when there is nothing to build."""
     with transaction.atomic():
         locked = Campaign.objects.of(campaign.company_id).select_for_update().get(pk=campaign.pk)
         if locked.built_at or locked.status != Campaign.Status.SENDING:
-            return 0
-        # Somebody being erased at this moment is gone before, or is erased with the new message after.
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s::int, 64)", [locked.company_id])
-        gateway = gateway_of(locked.company)
-        written, found = _write(locked, gateway=gateway, due_at=timezone.now())
-        locked.audience = written + found.suppressed + found.no_way
-        locked.left_out_suppressed, locked.left_out_no_way = found.suppressed, found.no_way
-        locked.built_at = timezone.now()
-        locked.save(update_fields=["audience", "left_out_suppressed", "left_out_no_way", "built_at"])
-        return written
+            return False
+        if not Slice.objects.of(locked.company_id).filter(campaign=locked).exists():
+            arguments = {**_selection(locked), "campaign": locked.pk, "size": SLICE}
+            ((slices,),) = _run("plan", arguments, channel=locked.channel)
+            if slices > 1:  # whoever is idle helps
+                wake("campaigns.build_audience", company_id=locked.company_id, campaign_id=locked.pk)
+    return True
 
 
-def gateway_of(company: Company) -> Gateway:
-    gateway = Gateway.objects.of(company).order_by("-is_default", "pk").first()
-    if gateway is None or gateway.kind not in ADAPTERS:
-        raise NoGateway
-    return gateway
+def _write_slice(campaign: Campaign, *, gateway: Gateway) -> int | None:
+    """How many messages one slice has; None when no slice is left for us."""
+    channel = campaign.channel
+    try:
+        with bulk():
+            # Somebody being erased at this moment is gone before, or is erased with the new message after.
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock_shared(%s::int, 64)", [campaign.company_id])
+            taken = _run("take_slice", {"campaign": campaign.pk}, channel=channel)
+            if not taken:
+                return None
+            ((slice_id, first, last),) = taken
+            arguments = {**_arguments(campaign, gateway=gateway), "first": first, "last": last}
+            ((messages, suppressed, no_way),) = _run("write_slice", arguments, channel=channel)
+            _run("slice_written", {"slice": slice_id, "messages": messages}, channel=channel)
+            counts = {"campaign": campaign.pk, "messages": messages, "suppressed": suppressed, "no_way": no_way}
+            if not _run("counted_in", counts, channel=channel):
+                raise _Stopped
+            return int(messages)
+    except _Stopped:
+        return None
 
 
-def _write(campaign: Campaign, *, gateway: Gateway, due_at: datetime) -> tuple[int, Reach]:
-    selection, channel = _selection(campaign), campaign.channel
-    ways = Ways(company=campaign.company, sender=campaign.sender, channel=channel)
+def _arguments(campaign: Campaign, *, gateway: Gateway) -> dict[str, Any]:
+    """What each destination asks for, as columns beside each other."""
+    ways = Ways(company=campaign.company, sender=campaign.sender, channel=campaign.channel)
     countries = sorted({*destinations.countries(), ""})
     chosen = {country: ways.for_country(country) for country in countries}
     other = ways.for_country("?")
-    ((total, no_address),) = _run("count", selection, channel=channel)
-    ((suppressed,),) = _run("suppressed", selection, channel=channel)
-    no_way = 0
-    if other is None or not all(chosen.values()):
-        blocked = _run("by_country", selection, channel=channel)
-        no_way = sum(n for country, n, *_ in blocked if chosen.get(country, other) is None)
-    size = ADAPTERS[gateway.kind].batch_size
-    batches = [
-        row[0]
-        for row in _run(
-            "batches",
-            {**selection, "gateway": gateway.pk, "campaign": campaign.pk, "due_at": due_at, "n": total // size + 1},
-            channel=channel,
-        )
-    ]
-    arguments = {
-        **selection,
+    return {
+        **_selection(campaign),
         "campaign": campaign.pk,
-        "batches": batches,
-        "batch_size": size,
+        "gateway": gateway.pk,
+        "due_at": timezone.now(),
+        "batch_size": ADAPTERS[gateway.kind].batch_size,
         "countries": countries,
         "methods": [w.method if w else "" for w in chosen.values()],
         "senders": [w.sender if w else "" for w in chosen.values()],
@@ -180,6 +205,10 @@ def _write(campaign: Campaign, *, gateway: Gateway, due_at: datetime) -> tuple[i
         "method": other.method if other else "",
         "reply_code": other.code if other and other.method == "reply" else "",
     }
-    ((written,),) = _run("messages", arguments, channel=channel)
-    _run("drop_empty", {"batches": batches[written // size :]}, channel=channel)
-    return written, Reach(audience=total, suppressed=suppressed, no_address=no_address, no_way=no_way)
+
+
+def gateway_of(company: Company, *, channel: str) -> Gateway:
+    gateway = Gateway.carrying(channel, company=company)
+    if gateway is None or gateway.kind not in ADAPTERS:
+        raise NoGateway
+    return gateway

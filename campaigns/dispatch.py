@@ -27,11 +27,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.scoping import company_scope
+from addressbook import blocks
 from campaigns import audience
 from campaigns.models import Campaign, WrongState
 from campaigns.texts import Composer
 from lib import sql
 from lib.wake import wake
+from messaging.addresses import Address
 from messaging.gateways import ADAPTERS, Outcome, Outgoing, Verdict
 from messaging.models import Batch, Gateway, Message
 from messaging.models.message import Category
@@ -45,6 +47,11 @@ LEASE = timedelta(seconds=60)
 MAX_GAP_SECONDS = 0.2
 #: How long a refused-for-now batch waits.
 RETRY_AFTER = timedelta(seconds=30)
+#: How long one is tried at all.
+GIVE_UP_AFTER = timedelta(days=3)
+
+#: Somebody has to mend that first.
+NOT_SET_UP = Outcome(Verdict.RETRYABLE, error="the gateway's settings are incomplete", retry_after=60)
 
 STATUS_OF = {
     Verdict.ACCEPTED: Message.Status.SENT,
@@ -52,6 +59,8 @@ STATUS_OF = {
     Verdict.REJECTED: Message.Status.FAILED,
     Verdict.UNKNOWN: Message.Status.UNKNOWN,
 }
+
+SEPARATOR = "\x1e"
 
 log = logging.getLogger("stopgate.dispatch")
 
@@ -91,6 +100,7 @@ def hand_over(batch: Batch, *, worker: uuid.UUID) -> None:
     sent_at = timezone.now()
     outcomes = _send(gateway, outgoing)
     _store(batch, worker=worker, rows=rows, outgoing=outgoing, outcomes=outcomes, gap_ms=gap_ms, sent_at=sent_at)
+    _heed(gateway, outgoing=outgoing, outcomes=outcomes)
     if batch.campaign_id:
         _run("finish", {"campaign": batch.campaign_id})
 
@@ -132,7 +142,10 @@ def _send(gateway: Gateway, outgoing: Sequence[Outgoing]) -> Sequence[Outcome]:
     if not outgoing:
         return []
     try:
-        outcomes = ADAPTERS[gateway.kind](gateway).send(outgoing)
+        adapter = ADAPTERS[gateway.kind](gateway)
+        if not adapter.is_set_up:
+            return [NOT_SET_UP] * len(outgoing)
+        outcomes = adapter.send(outgoing)
     except Exception as problem:  # an adapter's fault hides what the provider took: the honest word is unknown
         # Its words may hold a number or a text, which have no place in a log.
         log.error("gateway %s failed: %s", gateway.pk, type(problem).__name__)
@@ -153,10 +166,11 @@ def _store(
     sent_at: Any,
 ) -> None:
     ids, statuses, texts, encodings, segments, provider_ids, errors = [], [], [], [], [], [], []
-    again = []
+    again: dict[timedelta, list[int]] = {}
     for message, outcome in zip(outgoing, outcomes, strict=True):
         if outcome.verdict is Verdict.RETRYABLE:
-            again.append(message.id)
+            wait = RETRY_AFTER if outcome.retry_after is None else timedelta(seconds=outcome.retry_after)
+            again.setdefault(wait, []).append(message.id)
             continue
         encoding, parts = "", 0
         if message.channel == "sms":
@@ -183,18 +197,42 @@ def _store(
         "worker": worker,
         "gap_ms": gap_ms,
         "sent_at": sent_at,
-        "ids": ids,
-        "statuses": [str(s) for s in statuses],
-        "texts": texts,
-        "encodings": encodings,
-        "segments": segments,
-        "provider_ids": provider_ids,
-        "errors": errors,
+        "ids": _listed(ids),
+        "statuses": _listed(statuses),
+        "texts": _listed(texts),
+        "encodings": _listed(encodings),
+        "segments": _listed(segments),
+        "provider_ids": _listed(provider_ids),
+        "errors": _listed(errors),
     }
     with transaction.atomic():
-        if again:
-            _run("again", {"batch": batch.pk, "ids": again, "wait": RETRY_AFTER})
+        for wait, ids_again in again.items():
+            _run("give_up", {"ids": ids_again, "after": GIVE_UP_AFTER})
+            _run("again", {"batch": batch.pk, "ids": ids_again, "wait": wait})
         _run("store", arguments)
+
+
+def _listed(values: Sequence[object]) -> str:
+    """As one text; the separator is a control character, which no message is made of."""
+    return SEPARATOR.join([str(value).replace(SEPARATOR, " ") for value in values])
+
+
+def _heed(gateway: Gateway, *, outgoing: Sequence[Outgoing], outcomes: Sequence[Outcome]) -> None:
+    """What the provider told beside: whom it carries nothing to any more, and whether it carries anything at all."""
+    for message, outcome in zip(outgoing, outcomes, strict=True):
+        if outcome.block:
+            address = Address(message.channel, message.to)
+            blocks.suppress(
+                gateway=gateway, address=address, message_id=message.id, block=outcome.block, error=outcome.error
+            )
+    lost = {Verdict.RETRYABLE, Verdict.UNKNOWN}
+    if any(outcome.verdict not in lost for outcome in outcomes):
+        gateway.note("")
+        return
+    # What only waits its turn for a moment is no problem.
+    problems = [o.error for o in outcomes if o.verdict is Verdict.UNKNOWN or o.retry_after is None or o.retry_after > 2]
+    if problems:
+        gateway.note(problems[0])
 
 
 def sweep() -> None:
@@ -211,12 +249,19 @@ def sweep() -> None:
 
 
 def build_due() -> None:
-    for campaign in Campaign.objects.across_companies().to_build().select_related("company"):
-        with company_scope(campaign.company_id):
-            try:
-                audience.build(campaign)
-            except audience.NoGateway:
-                log.error("campaign %s cannot be sent: its company has no gateway", campaign.pk)
+    for company_id, campaign_id in Campaign.objects.across_companies().to_build().values_list("company_id", "pk"):
+        build_one(company_id=company_id, campaign_id=campaign_id)
+
+
+def build_one(*, company_id: int, campaign_id: int) -> None:
+    """Write a launched campaign's messages, or help somebody who is at it; then they begin to leave."""
+    with company_scope(company_id):
+        try:
+            audience.build(Campaign.objects.select_related("company").get(pk=campaign_id))
+        except audience.NoGateway:
+            log.error("campaign %s cannot be sent: its company has no gateway", campaign_id)
+            return
+    wake("campaigns.send_marketing")
 
 
 def send_due(*, category: str) -> None:

@@ -80,7 +80,7 @@ def hand_out(
     earlier = gate.known(campaign, contacts=[c.pk for c in contacts.values()], digests=digests) if campaign else {}
     reached = {message.contact_id: message for message in earlier.values() if message.contact_id}
     ways = audience.Ways(company=company, sender=sender, channel=channel)
-    batch, composer = _batch(company, campaign=campaign), gate.composer_of(company)
+    batch, composer = _batch(company, campaign=campaign, channel=channel), gate.composer_of(company)
     answers: list[Answer] = []
     seen: set[bytes] = set()
     for address, digest in zip(to, digests, strict=True):
@@ -131,11 +131,11 @@ def hand_out(
     return answers
 
 
-def _batch(company: Company, *, campaign: Campaign | None) -> Batch:
+def _batch(company: Company, *, campaign: Campaign | None, channel: str) -> Batch:
     """Done from the beginning: no worker ever takes it."""
     return Batch.objects.create(
         company=company,
-        gateway=audience.gateway_of(company),
+        gateway=audience.gateway_of(company, channel=channel),
         campaign_id=campaign.pk if campaign else None,
         category=Category.MARKETING,
         status=Batch.Status.DONE,

@@ -9,8 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Company
 from addressbook.models import Group
+from campaigns import trial
 from campaigns.models import Campaign
 from campaigns.rendering import Template, UnknownField
+from messaging.addresses import Address
 from messaging.models import Sender
 from messaging.models.message import Channel
 from optout import lines
@@ -18,6 +20,8 @@ from optout import lines
 
 class CampaignForm(forms.ModelForm):
     """What a marketer composes; the way out is added by itself."""
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = Campaign
@@ -28,6 +32,7 @@ class CampaignForm(forms.ModelForm):
             "exclude_groups",
             "sender",
             "subject",
+            "preheader",
             "body",
             "opt_out_text",
             "scheduled_at",
@@ -46,7 +51,7 @@ class CampaignForm(forms.ModelForm):
                 "Leave empty for your company's line, in each recipient's language. "
                 "Your own needs {link}, or {code} where people answer by reply."
             ),
-            "scheduled_at": _("UTC. Leave empty to send when you launch."),
+            "preheader": _("What a mail program shows beside the subject."),
             "body": _("Insert: {first_name|there} · {last_name} · {company} · {opt_out}"),
         }
         error_messages = {
@@ -63,11 +68,15 @@ class CampaignForm(forms.ModelForm):
         self.fields["exclude_groups"].label = _("Leave out")
         self.fields["exclude_groups"].required = False
         self.fields["channel"].choices = Channel.choices
+        self.fields["scheduled_at"].help_text = format_lazy(
+            _("In the time of {zone}. Leave empty to send when you launch."), zone=company.zone.key.replace("_", " ")
+        )
         self.fields["sender"] = forms.ChoiceField(label=_("Sender"), required=False, choices=self._senders(company))
-        for name in ("name", "subject", "body", "opt_out_text", "scheduled_at"):
+        for name in ("name", "subject", "preheader", "body", "opt_out_text", "scheduled_at"):
             self.fields[name].widget.attrs["class"] = "form-control"
         self.fields["sender"].widget.attrs["class"] = "form-select"
         self.order_fields(self.Meta.fields)
+        self.initial["version"] = self.instance.version
 
     def _senders(self, company: Company) -> list[tuple[str, Any]]:
         rows = Sender.objects.usable_by(company).order_by("value").values_list("value", "kind").distinct()
@@ -80,6 +89,16 @@ class CampaignForm(forms.ModelForm):
         if self.instance.sender:
             choices.setdefault(self.instance.sender, self.instance.sender)
         return list(choices.items())
+
+    def clean_version(self) -> int:
+        """What the reader has seen. A program that names none has seen what is there."""
+        seen = self.cleaned_data["version"]
+        return self.instance.version if seen is None else seen
+
+    @property
+    def is_outdated(self) -> bool:
+        """Somebody has saved the draft after this form was opened."""
+        return bool(self.instance.pk) and self.cleaned_data.get("version") != self.instance.version
 
     def clean_body(self) -> str:
         body = self.cleaned_data["body"]
@@ -111,5 +130,31 @@ class CampaignForm(forms.ModelForm):
             if not cleaned.get("subject") and "subject" not in self.errors:
                 self.add_error("subject", _("An e-mail needs a subject."))
         elif "channel" in cleaned:
-            cleaned["subject"] = ""
+            cleaned["subject"] = cleaned["preheader"] = ""
         return cleaned
+
+
+class TrialForm(forms.Form):
+    """A test of a draft to a few addresses of one's own."""
+
+    to = forms.CharField(
+        label=_("Send a test to"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "form-control", "autocomplete": "off"}),
+        error_messages={"required": _("Type at least one address to send the test to.")},
+    )
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.campaign = campaign
+        by_mail = campaign.channel == Channel.EMAIL
+        help_text = _("Up to %(n)s e-mail addresses of your own, apart by commas or lines.") if by_mail else _(
+            "Up to %(n)s phone numbers of your own, apart by commas or lines."
+        )  # fmt: skip
+        self.fields["to"].help_text = help_text % {"n": trial.MOST}
+
+    def clean_to(self) -> list[Address]:
+        try:
+            return trial.addresses(self.cleaned_data["to"], campaign=self.campaign)
+        except trial.InvalidAddresses as problem:
+            raise forms.ValidationError(str(problem)) from problem

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Company
@@ -46,11 +48,13 @@ def send(
     subject: str = "",
     sender: str = "",
     campaign: Campaign | None = None,
+    write: Callable[[Message], str] | None = None,
 ) -> Message:
     """Queue one message; it leaves as soon as the transaction has committed.
 
     Transactional messages pass whatever the suppression list says and carry no
     opt-out line. Opt-outs are counted for `campaign`, which sends nobody a second message.
+    `write` makes the final text, way out and all, of the message that has its id by then.
     Raises Suppressed, NoWayOut, InvalidBody, AlreadySent.
     """
     if not body.strip():
@@ -74,7 +78,7 @@ def send(
                 raise AlreadySent
         batch = Batch.objects.create(
             company=company,
-            gateway=audience.gateway_of(company),
+            gateway=audience.gateway_of(company, channel=to.channel),
             campaign_id=campaign.pk if campaign else None,
             category=category,
             due_at=now,
@@ -96,7 +100,12 @@ def send(
             subject=subject,
             created_at=now,
         )
-        message.text = body if not marketing else with_line(message, body=body, composer=composer_of(company))
+        if write:
+            message.text = write(message)
+        elif marketing:
+            message.text = with_line(message, body=body, composer=composer_of(company))
+        else:
+            message.text = body
         message.save(update_fields=["text"])
         wake(f"campaigns.send_{category}")
     return message
@@ -113,8 +122,9 @@ def join(campaign: Campaign, *, audience: int, suppressed: int = 0, no_way: int 
 
 def known(campaign: Campaign, *, contacts: list[int], digests: list[bytes]) -> dict[bytes, Message]:
     """The campaign's messages to any of these, by the digest of their address."""
-    rows = Message.objects.of(campaign.company_id).filter(campaign=campaign)
-    found = rows.filter(Q(contact__in=contacts) | Q(digest__in=digests))
+    by_contact = Message.objects.of(campaign.company_id).filter(campaign=campaign, contact__in=contacts)
+    by_address = Message.objects.to(campaign.company_id, *digests).filter(campaign=campaign)
+    found = [*by_contact, *by_address]
     return {bytes(message.digest): message for message in found}
 
 

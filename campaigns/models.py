@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from django.db import models, transaction
-from django.db.models import Q
+from datetime import datetime
+
+from django.db import connection, models, transaction
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
 from accounts.scoping import CompanyModel, ScopedManager, company_scope
+from campaigns.audit import NOBODY, Action, Who, last_change
 from messaging.models import Batch, Message, Tally
 from messaging.models.message import Channel
 
@@ -18,7 +20,23 @@ class WrongState(Exception):
     """The campaign's state does not allow this."""
 
 
+class Changed(WrongState):
+    """Somebody saved the draft after it was looked at."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        change = last_change(campaign)
+        self.who = change.who if change else ""
+        who = self.who or _("Somebody")
+        super().__init__(_("%(who)s changed this campaign meanwhile: look again.") % {"who": who})
+
+
 class CampaignQuerySet(models.QuerySet["Campaign"]):
+    def in_use(self) -> CampaignQuerySet:
+        return self.filter(archived_at=None)
+
+    def archived(self) -> CampaignQuerySet:
+        return self.exclude(archived_at=None)
+
     def launched(self) -> CampaignQuerySet:
         return self.exclude(launched_at=None)
 
@@ -42,10 +60,13 @@ class Campaign(CompanyModel):
         SENT = "sent", _("Sent")
         CANCELLED = "cancelled", _("Cancelled")
 
+    AT_REST = (Status.DRAFT, Status.SENT, Status.CANCELLED)
+
     name = models.CharField(_("name"), max_length=200)
     channel = models.CharField(_("channel"), max_length=5, choices=Channel.choices, default=Channel.SMS)
     sender = models.CharField(_("sender"), max_length=100, blank=True)
     subject = models.CharField(_("subject"), max_length=200, blank=True)
+    preheader = models.CharField(_("preview line"), max_length=150, blank=True, default="", db_default="")
     body = models.TextField(_("text"), max_length=4000)
     opt_out_text = models.CharField(_("opt-out line"), max_length=160, blank=True)
     groups = models.ManyToManyField("addressbook.Group", related_name="campaigns")
@@ -57,6 +78,9 @@ class Campaign(CompanyModel):
     launched_at = models.DateTimeField(null=True)
     built_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(null=True)
+    # Grows with each saved change, so that nobody launches or overwrites what they have not seen.
+    version = models.PositiveIntegerField(default=1, db_default=1)
     # Fixed when the audience is built; what happens to each message afterwards is in the tally.
     audience = models.IntegerField(default=0)
     left_out_suppressed = models.IntegerField(default=0)
@@ -94,79 +118,138 @@ class Campaign(CompanyModel):
     def is_draft(self) -> bool:
         return self.status == self.Status.DRAFT
 
-    def _move(self, *, to: str, allowed: tuple[str, ...], **fields: object) -> bool:
+    @property
+    def may_be_archived(self) -> bool:
+        return self.status in self.AT_REST and self.archived_at is None
+
+    def edited(self, *, by: Who, fields: list[str]) -> None:
+        """To be called in the transaction of the change, with the draft locked."""
+        rows = type(self).objects.of(self.company_id).filter(pk=self.pk)
+        rows.update(version=F("version") + 1)
+        self.refresh_from_db(fields=["version"])
+        Action.record(self, Action.Verb.EDITED, by=by, fields=fields)
+
+    def _move(
+        self,
+        verb: str,
+        *,
+        to: str,
+        allowed: tuple[str, ...],
+        by: Who,
+        version: int | None = None,
+        **fields: object,
+    ) -> bool:
         """One guarded statement: False when somebody else was faster, raises WrongState when it may not be."""
-        moved = (
-            type(self).objects.of(self.company_id).filter(pk=self.pk, status__in=allowed).update(status=to, **fields)
-        )
+        rows = type(self).objects.of(self.company_id).filter(pk=self.pk, status__in=allowed)
+        if version is not None:
+            rows = rows.filter(version=version)
+        with transaction.atomic():
+            moved = rows.update(status=to, **fields)
+            if moved:
+                Action.record(self, verb, by=by)
         self.refresh_from_db()
+        if not moved and self.is_draft and version is not None and self.version != version:
+            raise Changed(self)
         if not moved and self.status != to:
             raise WrongState(
                 _("A campaign that is “%(status)s” cannot do that.") % {"status": self.get_status_display()}
             )
         return bool(moved)
 
-    def launch(self) -> bool:
-        """Now, or at `scheduled_at` when that is ahead. Launching twice is not an error and sends once."""
+    def launch(self, *, by: Who = NOBODY, version: int | None = None) -> bool:
+        """Now, or at `scheduled_at` when that is ahead. Launching twice is not an error and sends once.
+
+        With `version` only as it was when it was looked at; raises Changed.
+        """
         now = timezone.now()
         if self.status in {self.Status.SENDING, self.Status.SENT, self.Status.PAUSED}:
             return False
+        verbs, draft = Action.Verb, self.Status.DRAFT
         if self.scheduled_at and self.scheduled_at > now:
-            return self._move(to=self.Status.SCHEDULED, allowed=(self.Status.DRAFT,))
+            return self._move(verbs.SCHEDULED, to=self.Status.SCHEDULED, allowed=(draft,), by=by, version=version)
         try:
             return self._move(
-                to=self.Status.SENDING, allowed=(self.Status.DRAFT, self.Status.SCHEDULED), launched_at=now
+                verbs.LAUNCHED,
+                to=self.Status.SENDING,
+                allowed=(draft, self.Status.SCHEDULED),
+                by=by,
+                version=version,
+                launched_at=now,
             )
         except WrongState:
             if self.status in {self.Status.SENT, self.Status.PAUSED}:  # the other launch is already further
                 return False
             raise
 
-    def pause(self) -> bool:
+    def pause(self, *, by: Who = NOBODY) -> bool:
         with transaction.atomic():
-            moved = self._move(to=self.Status.PAUSED, allowed=(self.Status.SENDING,))
+            moved = self._move(Action.Verb.PAUSED, to=self.Status.PAUSED, allowed=(self.Status.SENDING,), by=by)
             if moved:  # else somebody else's batches, who may be resuming by now
                 self.batches().filter(status=Batch.Status.QUEUED).update(status=Batch.Status.HELD)
         return moved
 
-    def resume(self) -> bool:
+    def resume(self, *, by: Who = NOBODY) -> bool:
         with transaction.atomic():
-            moved = self._move(to=self.Status.SENDING, allowed=(self.Status.PAUSED,))
+            moved = self._move(Action.Verb.RESUMED, to=self.Status.SENDING, allowed=(self.Status.PAUSED,), by=by)
             if moved:
                 self.batches().filter(status=Batch.Status.HELD).update(status=Batch.Status.QUEUED)
         return moved
 
-    def cancel(self) -> bool:
+    def cancel(self, *, by: Who = NOBODY) -> bool:
         """What has not been handed over never will be."""
         allowed = (self.Status.DRAFT, self.Status.SCHEDULED, self.Status.SENDING, self.Status.PAUSED)
         with transaction.atomic():
-            moved = self._move(to=self.Status.CANCELLED, allowed=allowed, finished_at=timezone.now())
+            moved = self._move(
+                Action.Verb.CANCELLED, to=self.Status.CANCELLED, allowed=allowed, by=by, finished_at=timezone.now()
+            )
             waiting = self.batches().filter(status__in=[Batch.Status.QUEUED, Batch.Status.HELD])
             ids = list(waiting.select_for_update().values_list("pk", flat=True))
-            Message.objects.of(self.company_id).filter(
-                batch_id__in=ids, status__in=[Message.Status.QUEUED, Message.Status.DEFERRED]
-            ).update(status=Message.Status.CANCELLED)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT campaign_cancel_v1(%s, %s)", [self.pk, ids])
             Batch.objects.of(self.company_id).filter(pk__in=ids).update(status=Batch.Status.DONE)
         return moved
 
-    def duplicate(self, *, by: User) -> Campaign:
+    def archive(self, *, by: Who = NOBODY) -> bool:
+        """Out of the list; nothing else changes. What is on its way cannot be hidden."""
+        return self._shelve(Action.Verb.ARCHIVED, at=timezone.now(), by=by)
+
+    def restore(self, *, by: Who = NOBODY) -> bool:
+        return self._shelve(Action.Verb.RESTORED, at=None, by=by)
+
+    def _shelve(self, verb: str, *, at: datetime | None, by: Who) -> bool:
+        rows = type(self).objects.of(self.company_id).filter(pk=self.pk, archived_at__isnull=at is not None)
+        with transaction.atomic():
+            moved = rows.filter(status__in=self.AT_REST).update(archived_at=at)
+            if moved:
+                Action.record(self, verb, by=by)
+        self.refresh_from_db()
+        if not moved and self.status not in self.AT_REST:
+            raise WrongState(_("Only a draft, or a campaign that is over, can be archived."))
+        return bool(moved)
+
+    def duplicate(self, *, by: Who) -> Campaign:
         """The same text and audience as a new draft."""
         with transaction.atomic(), company_scope(self.company_id):  # the groups are of this company only
-            return self._copy(by=by)
+            copy = self.copy(name=_("%(name)s (copy)") % {"name": self.name[:190]}, by=by)
+            copy.groups.set(self.groups.all())
+            copy.exclude_groups.set(self.exclude_groups.all())
+        return copy
 
-    def _copy(self, *, by: User) -> Campaign:
+    def copy(self, *, name: str, by: Who) -> Campaign:
+        """The same text as a new draft to nobody yet."""
         copy = Campaign.objects.create(
             company=self.company,
-            name=_("%(name)s (copy)") % {"name": self.name[:190]},
+            name=name,
             channel=self.channel,
             sender=self.sender,
             subject=self.subject,
+            preheader=self.preheader,
             body=self.body,
             opt_out_text=self.opt_out_text,
-            created_by=by,
+            created_by_id=by.user_id,
         )
-        copy.groups.set(self.groups.all())
-        copy.exclude_groups.set(self.exclude_groups.all())
+        Action.record(self, Action.Verb.DUPLICATED, by=by, copy=copy.pk)
+        Action.record(copy, Action.Verb.CREATED, by=by, original=self.pk)
         return copy
 
     def batches(self) -> models.QuerySet[Batch]:
@@ -179,3 +262,21 @@ class Campaign(CompanyModel):
         counts["suppressed"] += self.left_out_suppressed
         counts["failed"] += self.left_out_no_way
         return {"audience": self.audience, **counts}
+
+
+class Slice(CompanyModel):
+    """A part of a campaign's audience, by contact id: written in one transaction, by whichever worker takes it."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+")
+    first_contact = models.BigIntegerField()
+    last_contact = models.BigIntegerField()
+    messages = models.IntegerField(null=True)
+    written_at = models.DateTimeField(null=True)
+
+
+class Trial(CompanyModel):
+    """Marks a message as a test of a draft. It is no message of the campaign, so it counts nowhere."""
+
+    # A draft may be deleted, its test was sent all the same.
+    campaign = models.ForeignKey(Campaign, on_delete=models.DO_NOTHING, db_constraint=False, related_name="trials")
+    message = models.OneToOneField(Message, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")

@@ -8,11 +8,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from addressbook.models import Contact
-from campaigns import audience
+from campaigns import audience, plain
 from campaigns.models import Campaign
 from campaigns.texts import Composer
 from lib.countries import country_name
-from messaging.segments import measure, non_gsm
+from messaging.segments import measure
 from optout import destinations
 
 
@@ -30,6 +30,10 @@ class Sample:
     recipients: int
     line: str = ""
     limit: int = 0
+    #: What the marketer wrote, before anything was merged or added.
+    written: str = ""
+    #: What stands inside an e-mail's page.
+    html: str = ""
 
     @property
     def place(self) -> str:
@@ -42,9 +46,22 @@ class Sample:
         return before, line, after
 
     @property
-    def costly(self) -> list[tuple[str, str | None]]:
-        """The characters that halve the room of an SMS, each with a replacement where a fair one is known."""
-        return list(non_gsm(self.text).items())[:12] if self.encoding == "UCS-2" else []
+    def costly(self) -> list[plain.Costly]:
+        """The characters that halve the room of an SMS."""
+        return plain.costly(self.text, written=self.written)[:12] if self.encoding == "UCS-2" else []
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether there is something to replace at one go."""
+        return any(one.own and one.character in plain.TYPOGRAPHIC for one in self.costly)
+
+    @property
+    def all_segments(self) -> int:
+        return self.segments * self.recipients
+
+    @property
+    def left(self) -> int:
+        return self.limit - self.characters
 
 
 #: Stands in for the message's id; the code shown is of the right length but opens nothing.
@@ -73,9 +90,7 @@ def _sample(row: dict[str, Any], *, composer: Composer, campaign: Campaign, cont
         return Sample(country, "", "", campaign.sender, "", 0, 0, row["recipients"])
     default = destinations.rule(country).languages
     language = row["language"] or (default[0] if country and default else campaign.company.language)
-    values: list[Any] = [getattr(contact, field, "") or "" for field in composer.fields]
-    if composer.attributes:
-        values.append(contact.attributes if contact else {})
+    values = composer.values_of(contact)
     arguments = {
         "message_id": NO_MESSAGE,
         "channel": campaign.channel,
@@ -97,4 +112,6 @@ def _sample(row: dict[str, Any], *, composer: Composer, campaign: Campaign, cont
         recipients=row["recipients"],
         line=composer.line(**arguments),
         limit=size.per_segment * size.segments,
+        written=f"{campaign.body}\n{campaign.opt_out_text}",
+        html=composer.shown_html(contact=values, **arguments),
     )

@@ -23,30 +23,42 @@ class UnknownField(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Part:
+    """A field at its place."""
+
     name: str
     fallback: str
+
+    def value(self, values: Mapping[str, str]) -> str:
+        """On one line, whatever stands in the address book."""
+        return _CONTROL.sub(" ", values.get(self.name) or "").strip() or self.fallback
 
 
 class Template:
     """A parsed text: literal parts and fields in order."""
 
-    def __init__(self, parts: list[str | _Field]) -> None:
-        self._parts = parts
-        self._places_line = any(isinstance(p, _Field) and p.name == OPT_OUT for p in parts)
-        self.fields = {p.name for p in parts if isinstance(p, _Field)} - {OPT_OUT}
+    def __init__(self, parts: list[str | Part]) -> None:
+        self.parts = parts
+        self._places_line = any(isinstance(p, Part) and p.name == OPT_OUT for p in parts)
+        self.fields = {p.name for p in parts if isinstance(p, Part)} - {OPT_OUT}
+
+    @property
+    def without_fallback(self) -> list[str]:
+        """Fields that leave a gap where the address book has nothing; `company` is always known."""
+        bare = {p.name for p in self.parts if isinstance(p, Part) and not p.fallback}
+        return sorted(bare & self.fields - {"company"})
 
     @classmethod
     def parse(cls, body: str, *, category: str = "marketing") -> Template:
         """Raises UnknownField; transactional texts have no opt-out line, so no place for one either."""
-        parts: list[str | _Field] = []
+        parts: list[str | Part] = []
         end = 0
         for found in _FIELD.finditer(body):
             name, fallback = found[1], found[2] or ""
             known = name in FIELDS or _ATTRIBUTE.fullmatch(name) or (name == OPT_OUT and category == "marketing")
             if not known:
                 raise UnknownField(name)
-            parts += [body[end : found.start()], _Field(name, fallback)]
+            parts += [body[end : found.start()], Part(name, fallback)]
             end = found.end()
         parts.append(body[end:])
         return cls([p for p in parts if p != ""])
@@ -54,13 +66,13 @@ class Template:
     def render(self, values: Mapping[str, str], *, opt_out: str | None) -> str:
         """The line goes to its place, else on a line of its own at the end."""
         out = []
-        for part in self._parts:
+        for part in self.parts:
             if isinstance(part, str):
                 out.append(part)
             elif part.name == OPT_OUT:
                 out.append(opt_out or "")
             else:
-                out.append(_CONTROL.sub(" ", values.get(part.name) or "").strip() or part.fallback)
+                out.append(part.value(values))
         if opt_out and not self._places_line:
             out.append("\n" + opt_out)
         return "".join(out)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from accounts.models import Company
-from campaigns.models import Campaign
+from addressbook.models import Contact
+from campaigns.letter import Letter, Line
+from campaigns.models import Campaign, Trial
 from campaigns.rendering import Template
 from messaging.models import Batch
+from messaging.models.message import Category
 from optout import destinations, lines
 from optout.links import link
 from optout.wording import Wording
@@ -25,6 +29,7 @@ class Composer:
         self.company = company
         self.template = Template.parse(campaign.body) if campaign else None
         self.subject = campaign.subject if campaign else ""
+        self.preheader = campaign.preheader if campaign else ""
         self.wording = Wording(company=company, override=campaign.opt_out_text if campaign else "")
         self.fields = sorted(self.template.fields & CONTACT_FIELDS.keys()) if self.template else []
         self.attributes = sorted(f for f in (self.template.fields if self.template else ()) if f.startswith(ATTRIBUTE))
@@ -33,8 +38,7 @@ class Composer:
     @classmethod
     def of(cls, batch: Batch) -> Composer:
         company = Company.objects.get(pk=batch.company_id)
-        campaign = Campaign.objects.of(company).get(pk=batch.campaign_id) if batch.campaign_id else None
-        return cls(company=company, campaign=campaign)
+        return cls(company=company, campaign=_campaign_of(batch))
 
     def contact_columns(self) -> tuple[str, str]:
         """What the last look has to read besides the message: nothing, when no field is merged."""
@@ -56,11 +60,6 @@ class Composer:
         contact: Sequence[Any],
     ) -> str:
         assert self.template is not None
-        values: dict[str, str] = {"company": self.company.name}
-        if contact:
-            values.update(zip(self.fields, [value or "" for value in contact], strict=False))
-            if self.attributes:
-                values.update(_attributes(self.attributes, contact[-1] or {}))
         line = self.line(
             message_id=message_id,
             channel=channel,
@@ -69,13 +68,78 @@ class Composer:
             reply_code=reply_code,
             country=country,
         )
-        return self.prefix(country, channel) + self.template.render(values, opt_out=line)
+        return self.prefix(country, channel) + self.template.render(self._values(contact), opt_out=line)
+
+    def html(
+        self,
+        *,
+        message_id: int,
+        channel: str,
+        language: str,
+        method: str,
+        reply_code: str,
+        country: str,
+        contact: Sequence[Any],
+    ) -> str:
+        """An e-mail's page; empty for what has none: SMS, and texts that programs handed in."""
+        if channel != "email" or self.letter is None:
+            return ""
+        parts = self._parts(channel=channel, language=language, method=method, reply_code=reply_code, country=country)
+        return self.letter.page(self._values(contact), line=_line(parts, message_id), language=language)
+
+    def shown_html(
+        self,
+        *,
+        message_id: int,
+        channel: str,
+        language: str,
+        method: str,
+        reply_code: str,
+        country: str,
+        contact: Sequence[Any],
+    ) -> str:
+        """The same for a page of ours, which allows no styles of its own."""
+        if channel != "email" or self.template is None:
+            return ""
+        parts = self._parts(channel=channel, language=language, method=method, reply_code=reply_code, country=country)
+        return self._bare_letter.content(self._values(contact), line=_line(parts, message_id))
+
+    @cached_property
+    def letter(self) -> Letter | None:
+        return Letter.of(self.template, subject=self.subject, preheader=self.preheader) if self.template else None
+
+    @cached_property
+    def _bare_letter(self) -> Letter:
+        assert self.template is not None
+        return Letter.of(self.template, styled=False)
+
+    def values_of(self, contact: Contact | None) -> list[Any]:
+        """What the last look would read of this contact."""
+        values: list[Any] = [getattr(contact, field, "") or "" for field in self.fields]
+        return [*values, contact.attributes if contact else {}] if self.attributes else values
+
+    def _values(self, contact: Sequence[Any]) -> dict[str, str]:
+        values: dict[str, str] = {"company": self.company.name}
+        if contact:
+            values.update(zip(self.fields, [value or "" for value in contact], strict=False))
+            if self.attributes:
+                values.update(_attributes(self.attributes, contact[-1] or {}))
+        return values
 
     def prefix(self, country: str, channel: str) -> str:
         """What the law of a destination wants marketing texts to begin with, e.g. `<ADV> `."""
         return destinations.rule(country).prefix if channel == "sms" else ""
 
     def line(self, *, message_id: int, channel: str, language: str, method: str, reply_code: str, country: str) -> str:
+        before, gap, after = self._parts(
+            channel=channel, language=language, method=method, reply_code=reply_code, country=country
+        )
+        return f"{before}{link(message_id, channel)}{after}" if gap else before
+
+    def _parts(
+        self, *, channel: str, language: str, method: str, reply_code: str, country: str
+    ) -> tuple[str, str, str]:
+        """Before the link, a sign where there is one, and after it."""
         key = (channel, language, method, reply_code, country)
         filled = self._lines.get(key)
         if filled is None:
@@ -83,8 +147,23 @@ class Composer:
             keyword = destinations.rule(country).keyword
             whole = lines.fill(text, company=self.company.name, code=reply_code, keyword=keyword, link="\x00")
             filled = self._lines[key] = whole.partition("\x00")
-        before, gap, after = filled
-        return f"{before}{link(message_id, channel)}{after}" if gap else before
+        return filled
+
+
+def _line(parts: tuple[str, str, str], message_id: int) -> Line:
+    before, gap, after = parts
+    return Line(before, link(message_id, "email") if gap else "", after)
+
+
+def _campaign_of(batch: Batch) -> Campaign | None:
+    """A test of a draft stands alone, but is written like the draft's own messages."""
+    campaigns = Campaign.objects.of(batch.company_id)
+    if batch.campaign_id:
+        return campaigns.get(pk=batch.campaign_id)
+    if batch.category != Category.MARKETING:
+        return None
+    trials = Trial.objects.of(batch.company_id).filter(message__batch_id=batch.pk)
+    return campaigns.filter(pk__in=trials.values("campaign_id")).first()
 
 
 def _attributes(names: Sequence[str], attributes: Mapping[str, Any]) -> dict[str, str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 
+from addressbook import grouping, retention, seals
 from addressbook.imports import run as imports
 from api import idempotency
 from campaigns import dispatch
 from lib.wake import wake
 from messaging.models.message import Category
-from optout import replies
+from optout import portal, replies
+from optout.hooks import taking as hooks
 
 log = logging.getLogger("stopgate.worker")
 
@@ -18,6 +20,9 @@ def sweep() -> bool:
     """Ask for everything that is due; True when something was."""
     dispatch.sweep()
     idempotency.forget_old()
+    retention.sweep()
+    portal.forget_old()
+    seals.sweep()
     found = False
     for category in Category.values:
         if dispatch.due(category=category):
@@ -25,6 +30,15 @@ def sweep() -> bool:
             found = True
     if replies.due():
         wake("optout.read_replies")
+        found = True
+    if portal.due():
+        wake(portal.TASK)
+        found = True
+    if hooks.due():
+        wake("optout.read_hooks")
+        found = True
+    if grouping.due():
+        wake(grouping.TASK)
         found = True
     if imports.due():
         wake(imports.TASK)

@@ -11,6 +11,7 @@ urlpatterns = [
     path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
+    path("", include("optout.hooks.urls")),
     path("", include("accounts.urls")),
     path("", include("messaging.urls")),
     path("", include("addressbook.urls")),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
+from messaging import plans
+
 LONGEST_PHONE_TEXT = 64
 LONGEST_EMAIL = 254  # RFC 5321 4.5.3.1.3
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
@@ -49,6 +51,8 @@ class Address:
         """Two letters, from the number; empty for e-mail and unknown regions."""
         if self.channel != "sms":
             return ""
+        if found := plans.valid(self.value):
+            return found[1]
         try:
             region = phonenumbers.region_code_for_number(phonenumbers.parse(self.value))
         except NumberParseException:
@@ -119,6 +123,8 @@ def parse_phone(text: str, *, default_country: str | None = None) -> Address:
 
 
 def _known_good(text: str) -> Address | None:
+    if found := plans.valid(text):
+        return Address("sms", found[0])
     try:
         number = phonenumbers.parse(text)
     except NumberParseException:

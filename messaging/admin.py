@@ -4,18 +4,19 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import BoundedPaginator, CompanyAdmin, ReadOnly, ReadOnlyAdmin
-from messaging.models import Batch, Gateway, HandsetMessage, Message, Reply, Sender, Tally
+from messaging.models import Batch, Gateway, HandsetMessage, HookDelivery, Message, Reply, Sender, Tally
 
 
 @admin.register(Gateway)
 class GatewayAdmin(CompanyAdmin):
-    list_display = ["__str__", "company", "kind", "is_default", "created_at"]
+    list_display = ["__str__", "company", "kind", "is_default", "problem", "problem_since", "created_at"]
     list_filter = ["kind", "is_default", "company"]
     search_fields = ["name", "company__name"]
     date_hierarchy = "created_at"
-    readonly_fields = ["token", "created_at"]
+    readonly_fields = ["token", "problem", "problem_since", "created_at"]
     autocomplete_fields = ["company"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -65,6 +66,21 @@ class ReplyAdmin(ReadOnlyAdmin):
     list_display = ["id", "company", "to", "country", "meaning", "received_at", "read_at"]
     list_filter = ["meaning", "country", "company"]
     search_fields = ["=id", "=provider_id"]
+
+
+@admin.register(HookDelivery)
+class HookDeliveryAdmin(ReadOnlyAdmin):
+    """What a provider said and nobody understood; and reports that wait for their message."""
+
+    list_display = ["id", "company", "gateway", "kind", "problem", "received_at", "read_at"]
+    list_filter = ["kind", "problem", "gateway__kind", "company"]
+    list_select_related = ["company", "gateway"]
+    search_fields = ["=id"]
+    fields = ["company", "gateway", "kind", "problem", "content_type", "query", "text", "received_at", "read_at"]
+
+    @admin.display(description=_("body"))
+    def text(self, delivery: HookDelivery) -> str:
+        return bytes(delivery.body).decode(errors="backslashreplace").replace("\x00", "\\x00")
 
 
 @admin.register(HandsetMessage)

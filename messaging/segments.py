@@ -11,7 +11,7 @@ BASIC = (
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENSION = "^{}\\[~]|€\f"
-_BASIC_ONLY = re.compile(f"[{re.escape(BASIC)}]*")
+_BASIC_CHARACTERS = frozenset(BASIC)
 _GSM = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
 
 REPLACEMENTS = {
@@ -32,10 +32,14 @@ class Size:
     left: int
 
 
+#: By length: most texts are one segment of the basic alphabet.
+_SINGLE = [Size("GSM-7", length, 1, 160, 160 - length) for length in range(161)]
+
+
 def measure(text: str) -> Size:
     """How a text will travel. Segments are packed: an escape or surrogate pair is never split."""
-    if len(text) <= 160 and _BASIC_ONLY.fullmatch(text):
-        return Size("GSM-7", len(text), 1, 160, 160 - len(text))
+    if len(text) <= 160 and _BASIC_CHARACTERS.issuperset(text):
+        return _SINGLE[len(text)]
     text = unicodedata.normalize("NFC", text)
     if _GSM.fullmatch(text):
         widths = [2 if c in EXTENSION else 1 for c in text]

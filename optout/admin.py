@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from accounts.admin import CompanyAdmin, ReadOnlyAdmin
-from optout.models import DestinationRule, OptOutText, Reason, ReviewItem
+from optout.models import DestinationRule, OptOutText, PortalCode, Reason, ReviewItem
 
 
 @admin.register(DestinationRule)
@@ -35,3 +35,11 @@ class ReviewItemAdmin(ReadOnlyAdmin):
     list_filter = ["decision", "suggestion", "company"]
     list_select_related = ["company", "decided_by"]
     search_fields = ["=id", "campaign_name"]
+
+
+@admin.register(PortalCode)
+class PortalCodeAdmin(ReadOnlyAdmin):
+    list_display = ["id", "company", "language", "tries", "handled_at", "expires_at"]
+    list_filter = ["company"]
+    list_select_related = ["company"]
+    search_fields = ["=id"]

@@ -35,8 +35,8 @@ def texts() -> dict[str, dict[str, str]]:
 
 
 def gateway_of(company_id: int) -> Gateway | None:
-    """What the company sends through by itself."""
-    return Gateway.objects.of(company_id).order_by("-is_default", "pk").first()
+    """What the company answers through by itself."""
+    return Gateway.carrying("sms", company=company_id)
 
 
 def confirm(*, company: Company, to: Address, code: str, message_id: int | None, everyone: bool) -> Message | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from datetime import date, timedelta
 
 from django.core.exceptions import ValidationError
@@ -175,3 +176,28 @@ class ReviewItem(CompanyModel):
     @property
     def is_overdue(self) -> bool:
         return not self.decision and timezone.now().date() > self.due_on
+
+
+class PortalCode(CompanyModel):
+    """Somebody without a link asked for a code, at an address that the company may or may not know.
+
+    A row is made either way, so that nobody can tell from the answer or its time. A worker
+    finds out, and sends; the row goes when its minutes are over.
+    """
+
+    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    sealed_address = models.BinaryField(editable=False)
+    language = models.CharField(_("language"), max_length=8)
+    # Keyed, and empty where nothing was sent: then no code is the right one.
+    code_hash = models.BinaryField(default=b"", editable=False)
+    tries = models.SmallIntegerField(_("tries"), default=0)
+    handled_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("portal code")
+        verbose_name_plural = _("portal codes")
+        indexes = [models.Index("id", condition=models.Q(handled_at=None), name="portal_code_waiting")]
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -57,12 +57,20 @@ class Concern:
 
 
 def receive(
-    *, gateway: Gateway, provider_id: str, sender: str, to: str, text: str, received_at: datetime | None = None
+    *,
+    gateway: Gateway,
+    provider_id: str,
+    sender: str,
+    to: str,
+    text: str,
+    received_at: datetime | None = None,
+    provider_meaning: str = "",
 ) -> Reply:
     """Keep a reply and act on it; when this returns, what it asked for is in force.
 
     A repeated delivery (same gateway and provider's id) has no second effect, unless
-    the first was stored but not yet read. `received_at` is the provider's time.
+    the first was stored but not yet read. `received_at` is the provider's time, `provider_meaning` what it has read
+    (and answered) by itself.
     """
     address, _is_number = _address_of(sender)
     provider_id = _printable(provider_id).strip()[:100] or str(uuid.uuid4())
@@ -78,6 +86,7 @@ def receive(
             "country": address.country,
             "to": _printable(to).strip()[:20],
             "text": _printable(text[:LONGEST_TEXT]),
+            "provider_meaning": provider_meaning,
             "received_at": min(received_at or now, now),
         },
     )
@@ -131,19 +140,24 @@ def read(reply: Reply) -> None:
     advertised = destinations.rule(reply.country).keyword
     meaning = keywords.load().read(reply.text, country=reply.country, advertised=advertised)
     kind = "" if meaning.kind == "none" else meaning.kind
+    source = "reply"
+    if reply.provider_meaning == "opt_out" and kind != "opt_out":
+        kind, source = "opt_out", "provider"  # a word that the provider takes for a no, and blocks the number for
+    is_answered = bool(reply.provider_meaning)
     with transaction.atomic():
         _run("lock_replies", {"digest": reply.digest})
         if not _claim(reply, meaning=kind):
             return
         concerned, is_certain = _concerned(reply, everyone=kind == "opt_out" and meaning.all)
         if is_certain and kind == "opt_out":
-            left = _opt_out(reply, concerned)
-            if left and is_number:
+            left = _opt_out(reply, concerned, source=source)
+            if left and is_number and not is_answered:
                 _try(_confirm, reply, left, everyone=len(concerned) > 1)
         elif is_certain and kind == "opt_in" and is_number:
             _opt_in(reply, concerned[0])
         elif is_certain and kind == "help" and is_number:
-            _try(_say_who, reply, concerned[0])
+            if not is_answered:
+                _try(_say_who, reply, concerned[0])
         else:
             is_certain = False
         if not is_certain or not is_number:
@@ -226,7 +240,7 @@ def _message(message_id: int | None, *, company_id: int) -> Concern:
     return Concern(company_id, message_id, row[0], row[1] or "") if row else Concern(company_id)
 
 
-def _opt_out(reply: Reply, concerned: list[Concern], *, by: User | None = None) -> list[Concern]:
+def _opt_out(reply: Reply, concerned: list[Concern], *, source: str = "reply", by: User | None = None) -> list[Concern]:
     """Out of marketing from these companies; returns those it was news to. Replies that waited are settled by it."""
     address = _address_of(reply.sender)[0]
     companies = Company.objects.in_bulk([concern.company_id for concern in concerned])
@@ -237,7 +251,7 @@ def _opt_out(reply: Reply, concerned: list[Concern], *, by: User | None = None) 
         out = consent.opt_out(
             company=companies[concern.company_id],
             address=address,
-            source="reply",
+            source=source,
             campaign_id=concern.campaign_id,
             campaign_name=concern.campaign_name,
             message_id=concern.message_id,

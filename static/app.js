@@ -300,3 +300,10 @@ document.addEventListener("htmx:afterSettle", (event) => {
   forgetGoneCharts();
   start(event.target.parentElement ?? document);
 });
+
+// --- Pages made to be printed.
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}

@@ -1,7 +1,6 @@
-// Shows, beside the company's settings, how its opt-out page will look. What counts is made by the server.
+// Shows, beside the settings, how its opt-out page will look. What counts is made by the server.
 "use strict";
 
-const sketch = document.querySelector("[data-sketch]");
 const night = matchMedia("(prefers-color-scheme: dark)");
 
 function channels(hex) {
@@ -28,8 +27,11 @@ function readable(rgb, towards, against) {
 }
 
 function show() {
-  const colour = document.getElementById("id_brand_color").value.trim();
-  const name = document.getElementById("id_name").value.trim();
+  const sketch = document.querySelector("[data-sketch]");
+  if (!sketch) return;
+  const field = (id) => document.getElementById(id)?.value.trim();
+  const colour = field("id_brand_color") ?? sketch.dataset.colour ?? "";
+  const name = field("id_name");
   for (const place of sketch.querySelectorAll("[data-company]")) place.textContent = name || place.dataset.company;
   if (!/^#[0-9a-f]{6}$/i.test(colour)) {
     for (const property of ["--brand", "--on-brand"]) sketch.style.removeProperty(property);
@@ -42,8 +44,6 @@ function show() {
   sketch.style.setProperty("--on-brand", night.matches ? "#06251e" : "#fff");
 }
 
-if (sketch) {
-  document.addEventListener("input", show);
-  night.addEventListener("change", show);
-  show();
-}
+for (const happening of ["input", "htmx:afterSwap"]) document.addEventListener(happening, show);
+night.addEventListener("change", show);
+show();

@@ -27,11 +27,16 @@ APPS = ("accounts", "addressbook", "api", "campaigns", "config", "lib", "messagi
 ACROSS = {
     "accounts/admin.py": "administrators see every company",
     "addressbook/models/contact.py": "inside a subquery that is tied to the row's company",
+    "addressbook/grouping.py": "the worker",
     "addressbook/imports/run.py": "the worker",
+    "addressbook/retention.py": "the worker",
     "api/idempotency.py": "old answers are swept for all",
     "api/models.py": "a key tells the company",
     "campaigns/dispatch.py": "the worker",
     "config/checks.py": "at start-up",
+    "optout/hooks/taking.py": "the worker",
+    "optout/hooks/views.py": "the address of the hook tells the company",
+    "optout/portal.py": "the worker",
     "optout/replies.py": "the worker",
 }
 #: Templates of recipients' pages may hold one <style> with a nonce.
@@ -66,14 +71,14 @@ def test_few_look_across_companies():
 
 
 def test_nobody_takes_a_manager_without_walls():
-    """`_base_manager` and raw querysets know no company."""
+    """`_base_manager` and raw querysets know no company; `Message` names it in a function of the database."""
     offenders = [
         str(path.relative_to(ROOT))
         for path in sources()
         if re.search(r"\._base_manager|\.objects\.raw\(|\bRawSQL\(|\.extra\(", path.read_text("utf-8"))
     ]
 
-    assert offenders == []
+    assert set(offenders) <= {"messaging/models/message.py"}
 
 
 def test_no_module_is_longer_than_one_sitting():
@@ -81,7 +86,7 @@ def test_no_module_is_longer_than_one_sitting():
 
 
 def test_templates_trust_no_text():
-    for path in templates():
+    for path in (path for path in templates() if path.suffix != ".txt"):  # a plain mail is not HTML
         text = path.read_text("utf-8")
         assert not re.search(r"\|\s*safe\b|\bautoescape\s+off|\|\s*safeseq\b", text), path
 
@@ -101,7 +106,7 @@ def test_pages_hold_no_script_and_no_style():
 @pytest.mark.parametrize("word", ["mark_safe", "csrf_exempt", "eval(", "exec(", "pickle", "shell=True"])
 def test_few_use_what_is_dangerous(word):
     allowed = {
-        "csrf_exempt": {"optout/landing/views.py", "config/trial_urls.py", "api/app.py", "api/docs.py"},
+        "csrf_exempt": {"optout/landing/views.py", "optout/hooks/views.py", "config/trial_urls.py"},
     }
     pattern = re.compile(rf"(?<![\w.]){re.escape(word)}")
     users = {str(path.relative_to(ROOT)) for path in sources() if pattern.search(path.read_text("utf-8"))}

@@ -18,22 +18,46 @@ FIELDS = {
     "last_name": _("Last name"),
     "language": _("Language"),
     "country": _("Country"),
+    "consent_source": _("Consent: how it was given"),
+    "consent_date": _("Consent: when it was given"),
+}
+OPT_OUT_FIELDS = {
+    "phone": _("Phone"),
+    "email": _("E-mail"),
+    "country": _("Country"),
+    "when": _("When"),
+    "reason": _("Why"),
+    "origin": _("From where"),
 }
 KEEP = "attribute"
 
 
 class FileForm(forms.Form):
+    kind = forms.ChoiceField(
+        label=_("What is in the file"),
+        choices=Import.Kind.choices,
+        initial=Import.Kind.CONTACTS,
+        required=False,
+        widget=forms.RadioSelect,
+        help_text=_(
+            "Opt-outs are the suppression list of another provider: each becomes an opt-out in your ledger, with the "
+            "name and digest of the file as its evidence. They add no contacts and cannot be undone."
+        ),
+    )
     file = forms.FileField(
         label=_("File"),
-        help_text=_("A CSV file of at most 100 MB, with one contact per row."),
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv"}),
+        help_text=_("CSV or XLSX, at most 1 GB and 5 million rows, with one contact or opt-out per row."),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,text/csv"}),
         error_messages={"empty": _("This file is empty. Choose a file with one contact per row.")},
     )
+
+    def clean_kind(self) -> str:
+        return self.cleaned_data["kind"] or Import.Kind.CONTACTS
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         if file.size > reader.LARGEST_FILE:
-            raise ValidationError(_("This file is larger than 100 MB. Split it into several files."), code="too_large")
+            raise ValidationError(_("This file is larger than 1 GB. Split it into several files."), code="too_large")
         if any(ord(c) < 32 for c in file.name):
             raise ValidationError(_("Give the file a plain name."), code="bad_name")
         return file
@@ -73,8 +97,13 @@ class ColumnsForm(forms.Form):
         super().__init__(data, initial=initial)
         none = [("", _("none: every number has its country code"))]
         self.fields["default_country"].choices = none + places.country_choices()
-        self.fields["groups"].queryset = Group.objects.of(import_run.company_id)
-        choices = [("", _("leave out")), *FIELDS.items(), (KEEP, _("keep as an attribute"))]
+        if import_run.is_of_opt_outs:
+            for name in ("known", "groups", "new_group"):
+                del self.fields[name]
+            choices = [("", _("leave out")), *OPT_OUT_FIELDS.items()]
+        else:
+            self.fields["groups"].queryset = Group.objects.of(import_run.company_id).by_hand()
+            choices = [("", _("leave out")), *FIELDS.items(), (KEEP, _("keep as an attribute"))]
         for number, name in enumerate(import_run.columns):
             field = chosen.get(number, "")
             self.fields[f"column_{number}"] = forms.ChoiceField(
@@ -122,8 +151,11 @@ class ColumnsForm(forms.Form):
         if self.run.has_header and not any(self.run.columns):
             self.run.columns = reading.first_cells(self.run)
         self.run.default_country = data["default_country"]
-        self.run.known = data["known"]
         self.run.mapping = data["mapping"]
+        if self.run.is_of_opt_outs:
+            self.run.save()
+            return
+        self.run.known = data["known"]
         self.run.save()
         groups = list(data["groups"])
         if data["new_group"]:

@@ -32,14 +32,41 @@ NAMES = {
     "language": "language lang languagecode locale sprache langue taal idioma lingua",
     "country": "country countrycode land landcode landescode pays codepays pais paese codigopais nation",
 }
-FIELDS = tuple(NAMES)
+#: What the file of contacts says about their consent.
+CONSENT = {
+    "consent_source": (
+        "consentsource optinsource optinmethod consentmethod einwilligungsquelle sourceconsentement "
+        "bronoptin toestemmingsbron origenconsentimiento fonteconsenso origemconsentimento"
+    ),
+    "consent_date": (
+        "consentdate consentat consenttimestamp optindate optinat optintime optintimestamp subscribedat subscribed "
+        "einwilligungam einwilligungsdatum dateconsentement datumoptin toestemmingsdatum fechaconsentimiento "
+        "dataconsenso dataconsentimento"
+    ),
+}
+#: What other providers call the columns of their suppression lists.
+OPT_OUT = {
+    "when": (
+        "optoutdate optoutat optouttime optouttimestamp optedoutat unsubscribedat unsubscribedate unsubscribetime "
+        "suppressedat blockedat blocklistedat date datetime timestamp createdat created addedat dateadded time zeit "
+        "datum abmeldedatum abgemeldetam dateunsubscribed datedesinscription afmelddatum uitschrijfdatum fecha "
+        "fechabaja data when"
+    ),
+    "reason": "reason optoutreason unsubscribereason cause why grund abmeldegrund motif raison reden motivo razon",
+    "origin": (
+        "source optoutsource origin channel method type from list listname campaign campaignname provider quelle "
+        "herkunft origine bron herkomst origen fuente fonte origem"
+    ),
+}
 
 
-def guess(columns: Sequence[str]) -> dict[str, int]:
+def guess(columns: Sequence[str], *, opt_outs: bool = False) -> dict[str, int]:
     """Field → number of its column; fields that no name fits are absent."""
     plain = [_plain(name) for name in columns]
     mapping: dict[str, int] = {}
-    for field, names in NAMES.items():
+    addresses = {"phone": NAMES["phone"], "email": NAMES["email"]}
+    wanted = addresses | OPT_OUT if opt_outs else NAMES | CONSENT
+    for field, names in wanted.items():
         for name in names.split():
             if name in plain and plain.index(name) not in mapping.values():
                 mapping[field] = plain.index(name)

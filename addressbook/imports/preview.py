@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from addressbook.imports import reading
-from addressbook.imports.forms import FIELDS
+from addressbook.imports.forms import FIELDS, OPT_OUT_FIELDS
 from addressbook.imports.reading import ATTRIBUTE, Row
 from addressbook.models import Contact, Import
 from addressbook.upsert import known_contacts
 from messaging.addresses import Address, display
 
+LABELS = OPT_OUT_FIELDS | FIELDS
 READ = 1000
 SHOWN_FIRST = 20
 SHOWN_PROBLEMS = 20
@@ -55,7 +56,7 @@ def preview(import_run: Import) -> Preview:
     known = known_contacts(import_run.company, addresses)
     return Preview(
         headings=[
-            (str(FIELDS.get(field, field.removeprefix(ATTRIBUTE))), import_run.column_of(field))
+            (str(LABELS.get(field, field.removeprefix(ATTRIBUTE))), import_run.column_of(field))
             for field, _column in _fields(import_run)
         ],
         lines=[_line(import_run, row, known) for row in shown],
@@ -67,9 +68,9 @@ def preview(import_run: Import) -> Preview:
 
 def _fields(import_run: Import) -> list[tuple[str, int]]:
     """The address first, attributes last."""
-    order = list(FIELDS)
+    order = list(LABELS)
     return sorted(
-        import_run.mapping.items(), key=lambda item: (order.index(item[0]) if item[0] in FIELDS else 99, item[1])
+        import_run.mapping.items(), key=lambda item: (order.index(item[0]) if item[0] in LABELS else 99, item[1])
     )
 
 
@@ -85,7 +86,13 @@ def _line(import_run: Import, row: Row, known: dict[Address, Contact]) -> Line:
         if row.values is None:
             cells.append(Cell(raw))
             continue
-        value = row.values.get(field) or row.values.get("attributes", {}).get(field.removeprefix(ATTRIBUTE), "")
+        value = (
+            row.values.get(field)
+            or row.values.get("attributes", {}).get(field)
+            or row.values.get("attributes", {}).get(field.removeprefix(ATTRIBUTE), "")
+        )
         text = display(value.value) if isinstance(value, Address) else str(value)
+        if field == "when" and "when_as_written" in row.values:
+            text = row.values["when_as_written"]
         cells.append(Cell(text, row.notes.get(field, ""), raw))
     return Line(row, cells, next(iter(contacts.values()), None), two=len(contacts) > 1)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from django.utils.translation import gettext as _
 
 MEGABYTE = 1024 * 1024
-LARGEST_FILE = 100 * MEGABYTE
+LARGEST_FILE = 1024 * MEGABYTE
 MOST_COLUMNS = 200
 MOST_ROWS = 5_000_000
 LONGEST_LINE = 128 * 1024
@@ -45,15 +45,20 @@ class Shape:
     rows: int
 
 
-def inspect(open_file: Callable[[], BinaryIO]) -> Shape:
-    """Reads the file once from end to end, so that the import will not stumble. Raises FileProblem."""
+def inspect(open_file: Callable[[], BinaryIO], *, known: tuple[str, str] | None = None) -> Shape:
+    """Reads the file once from end to end, so that the import will not stumble. Raises FileProblem.
+
+    `known` are character set and delimiter of a file that we wrote ourselves.
+    """
     with open_file() as stream:
         head = stream.read(SAMPLE)
     if not head.strip(b"\0 \t\r\n,;" + codecs.BOM_UTF8 + codecs.BOM_UTF16_LE):
         raise FileProblem("empty", _("This file is empty. Choose a file with one contact per row."))
-    encoding = _encoding(head, open_file)
-    sample = _sample(head, encoding)
-    delimiter = _delimiter(sample)
+    if known:
+        encoding, delimiter = known
+    else:
+        encoding = _encoding(head, open_file)
+        delimiter = _delimiter(_sample(head, encoding))
     width, count, first = 0, 0, None
     with open_file() as stream:
         for row in rows(stream, encoding=encoding, delimiter=delimiter):
@@ -134,6 +139,11 @@ def _encoding(head: bytes, open_file: Callable[[], BinaryIO]) -> str:
     for mark, name in UTF16.items():
         if head.startswith(mark):
             return name
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        raise FileProblem(
+            "old_workbook",
+            _("This workbook is of an old kind or has a password. Save it as XLSX without one, or as “CSV UTF-8”."),
+        )
     zeros = {name: head[start::2].count(0) for start, name in ((1, "utf-16-le"), (0, "utf-16-be"))}
     if any(zeros.values()):
         name = max(zeros, key=lambda n: zeros[n])
@@ -141,7 +151,7 @@ def _encoding(head: bytes, open_file: Callable[[], BinaryIO]) -> str:
         if zeros[name] > 0.7 * (len(head) // 2) and min(zeros.values()) == 0:
             return name
         raise _binary()
-    if head.startswith((b"PK\x03\x04", b"%PDF", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")):
+    if head.startswith((b"PK\x03\x04", b"%PDF", b"\x1f\x8b")):
         raise _binary()
     if _decodes(open_file, "utf-8"):
         return "utf-8"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -14,7 +15,9 @@ from addressbook.models import Import
 
 LONGEST_TEXT = {"first_name": 100, "last_name": 100}
 LONGEST_ATTRIBUTE = 500
+LONGEST_REASON = 100
 ATTRIBUTE = "attribute:"
+NOBODY = repair.Read(None)
 
 
 @dataclass(slots=True)
@@ -30,14 +33,17 @@ class Row:
     reason: str = ""
 
 
-def rows_of(import_run: Import, *, skip: int = 0) -> Iterator[Row]:
-    """The file's rows from the one after `skip` on; empty rows are none."""
+def cells_of(import_run: Import, *, skip: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """The file's rows from the one after `skip` on, each with its number; empty rows are none."""
     found = reader.numbered_rows(
         storage.stream(import_run), encoding=import_run.encoding, delimiter=import_run.delimiter
     )
-    for index, (number, cells) in enumerate(found):
-        if index >= skip + import_run.has_header:
-            yield read(import_run, number, cells)
+    return islice(found, skip + import_run.has_header, None)
+
+
+def rows_of(import_run: Import) -> Iterator[Row]:
+    for number, cells in cells_of(import_run):
+        yield read(import_run, number, cells)
 
 
 def first_cells(import_run: Import) -> list[str]:
@@ -50,16 +56,15 @@ def first_cells(import_run: Import) -> list[str]:
 def read(import_run: Import, number: int, cells: list[str]) -> Row:
     row = Row(number, cells)
     try:
-        row.values = _values(import_run.mapping, import_run.default_country, len(import_run.columns), cells, row.notes)
+        row.values = _values(import_run, cells, row.notes)
     except CellProblem as problem:
         row.code, row.reason = problem.code, str(problem)
     return row
 
 
-def _values(
-    mapping: Mapping[str, int], default_country: str, width: int, cells: Sequence[str], notes: dict[str, str]
-) -> dict[str, Any]:
-    if any(cell.strip() for cell in cells[width:]):
+def _values(import_run: Import, cells: Sequence[str], notes: dict[str, str]) -> dict[str, Any]:
+    mapping, width = import_run.mapping, len(import_run.columns)
+    if len(cells) > width and any(cell.strip() for cell in cells[width:]):
         detail = _(
             "This row has %(cells)d cells and the file %(columns)d columns. "
             "Put quotation marks around values that contain the delimiter."
@@ -71,10 +76,11 @@ def _values(
         return cells[column] if column is not None and column < len(cells) else ""
 
     values: dict[str, Any] = {}
-    if country := repair.country(cell("country")):
+    country = ""
+    if "country" in mapping and (country := repair.country(cell("country"))):
         values["country"] = country
-    phone = repair.phone(cell("phone"), country=country or default_country)
-    email = repair.email(cell("email"))
+    phone = repair.phone(cell("phone"), country=country or import_run.default_country) if "phone" in mapping else NOBODY
+    email = repair.email(cell("email")) if "email" in mapping else NOBODY
     for name, found in (("phone", phone), ("email", email)):
         if found.value:
             values[name] = found.value
@@ -82,18 +88,39 @@ def _values(
                 notes[name] = found.note
     if not phone.value and not email.value:
         raise CellProblem("no_address", _("There is neither a phone number nor an e-mail address in this row."))
-    if language := repair.language(cell("language")):
+    if import_run.is_of_opt_outs:
+        return values | _about_the_opt_out(mapping, cell, notes)
+    if "language" in mapping and (language := repair.language(cell("language"))):
         values["language"] = language
     for name, longest in LONGEST_TEXT.items():
-        if value := repair.text(cell(name)):
+        if name in mapping and (value := repair.text(cell(name))):
             values[name] = _short(value, name.replace("_", " "), longest)
     attributes = {
         name.removeprefix(ATTRIBUTE): _short(value, name.removeprefix(ATTRIBUTE), LONGEST_ATTRIBUTE)
         for name in mapping
         if name.startswith(ATTRIBUTE) and (value := repair.text(cell(name)))
     }
+    if "consent_date" in mapping and (when := repair.moment(cell("consent_date"))):
+        attributes["consent_date"] = when.isoformat()
+    if "consent_source" in mapping and (value := repair.text(cell("consent_source"))):
+        attributes["consent_source"] = _short(value, _("consent source"), LONGEST_ATTRIBUTE)
     if attributes:
         values["attributes"] = attributes
+    return values
+
+
+def _about_the_opt_out(mapping: Mapping[str, int], cell: Callable[[str], str], notes: dict[str, str]) -> dict[str, Any]:
+    """When, why and from where. Whatever is odd about these, the person wants to be left alone: nothing is refused."""
+    values: dict[str, Any] = {}
+    if "when" in mapping:
+        try:
+            values["when"] = repair.moment(cell("when"))
+        except CellProblem as problem:
+            values["when_as_written"] = repair.text(cell("when"))[:LONGEST_ATTRIBUTE]
+            notes["when"] = str(problem)
+    for name, longest in (("reason", LONGEST_REASON), ("origin", LONGEST_ATTRIBUTE)):
+        if name in mapping and (value := repair.text(cell(name))):
+            values[name] = value[:longest]
     return values
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 import phonenumbers
 from babel import Locale
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from phonenumbers import PhoneMetadata
 
 from lib.sheets import plain
-from messaging import addresses
+from messaging import addresses, plans
 from messaging.addresses import Address, InvalidAddress
 
 _NOTHING = (
@@ -56,11 +57,15 @@ class Read:
 
 def text(cell: str) -> str:
     """A cell as plain text: no blanks around it, none that cannot be seen, on one line."""
+    if cell.isalnum():
+        return cell
     return " ".join(plain(cell).replace("\u200b", "").replace("\ufeff", "").split())
 
 
 def phone(cell: str, *, country: str = "") -> Read:
     """Raises CellProblem."""
+    if found := plans.valid(cell.replace(" ", "").replace("-", ""), country):
+        return Read(Address("sms", found[0]))
     raw = cell.strip()
     if raw.startswith("+") and raw[1:].isdecimal() and raw.isascii():
         return Read(_parsed(raw, country))
@@ -248,6 +253,7 @@ COUNTRY_ALIASES = {
 }
 
 
+@lru_cache(maxsize=1000)
 def country(cell: str) -> str:
     """Two letters. Raises CellProblem."""
     raw = text(cell)
@@ -260,6 +266,7 @@ def country(cell: str) -> str:
     return code
 
 
+@lru_cache(maxsize=1000)
 def language(cell: str) -> str:
     """Two letters, with the region when there is one. Raises CellProblem."""
     raw = text(cell)
@@ -273,3 +280,66 @@ def language(cell: str) -> str:
         detail = _("%(cell)s is not a language. Use two letters such as nl.")
         raise CellProblem("unknown_language", detail % {"cell": raw[:40]})
     return found[1].lower()
+
+
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](.+))?", re.ASCII)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
+_YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?:[T ](.+))?", re.ASCII)
+_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}),?(?: (.+))?", re.ASCII)
+_EITHER = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4}),?(?: (.+))?", re.ASCII)
+_CLOCK = re.compile(
+    r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?(?: ?(am|pm))?(?: ?(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def moment(cell: str) -> datetime | None:
+    """A date, with its time when there is one (UTC when no zone is named). Raises CellProblem."""
+    raw = text(cell)
+    if not raw or raw.casefold() in NOTHING:
+        return None
+    year = month = day = 0
+    clock = ""
+    if found := _ISO.fullmatch(raw) or _COMPACT.fullmatch(raw) or _YEAR_FIRST.fullmatch(raw):
+        year, month, day = (int(part) for part in found.groups()[:3])
+        clock = (found.groups()[3:] or ("",))[0] or ""
+    elif found := _DOTTED.fullmatch(raw):
+        day, month, year, clock = int(found[1]), int(found[2]), int(found[3]), found[4] or ""
+    elif found := _EITHER.fullmatch(raw):
+        one, two, year, clock = int(found[1]), int(found[2]), int(found[3]), found[4] or ""
+        if one <= 12 and two <= 12 and one != two:
+            detail = _("%(cell)s could be day and month or month and day. Write it as 2026-11-24.")
+            raise CellProblem("ambiguous_date", detail % {"cell": raw[:40]})
+        day, month = (one, two) if two <= 12 else (two, one)
+    try:
+        when = datetime(year, month, day, tzinfo=UTC) + _clock(clock)
+    except (ValueError, OverflowError) as problem:
+        detail = _("%(cell)s is not a date. Write it as 2026-11-24.")
+        raise CellProblem("not_a_date", detail % {"cell": raw[:40]}) from problem
+    if when.year < 1990 or when > datetime.now(UTC) + timedelta(days=1):
+        detail = _("%(cell)s is in the future or too long ago. Write the date as 2026-11-24.")
+        raise CellProblem("not_a_date", detail % {"cell": raw[:40]})
+    return min(when, datetime.now(UTC))
+
+
+def _clock(raw: str) -> timedelta:
+    """From midnight UTC. Raises ValueError."""
+    if not raw:
+        return timedelta()
+    found = _CLOCK.fullmatch(raw)
+    if not found:
+        raise ValueError(raw)
+    hour, minute, second = int(found[1]), int(found[2]), int(found[3] or 0)
+    if half := (found[4] or "").lower():
+        if not 1 <= hour <= 12:
+            raise ValueError(raw)
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    if hour > 23 or minute > 59 or second > 59:
+        raise ValueError(raw)
+    since = timedelta(hours=hour, minutes=minute, seconds=second)
+    zone = found[5] or ""
+    if zone[:1] in "+-" and zone:
+        digits = zone[1:].replace(":", "").ljust(4, "0")
+        ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+        since += -ahead if zone[0] == "+" else ahead
+    return since

@@ -1,6 +1,7 @@
-from addressbook.models.contact import Contact, Group, GroupContact
-from addressbook.models.imports import FilePiece, Import, RejectedRow
-from addressbook.models.ledger import ConsentEvent, Evidence, LedgerHead
+from addressbook.models.contact import Contact, Group, GroupChange, GroupContact
+from addressbook.models.imports import FilePiece, Import, ImportedContacts, RejectedRow
+from addressbook.models.ledger import ConsentEvent, Evidence, LedgerHead, LedgerSeal
+from addressbook.models.retention import Retained
 from addressbook.models.suppression import Suppression
 
 __all__ = [
@@ -9,9 +10,13 @@ __all__ = [
     "Evidence",
     "FilePiece",
     "Group",
+    "GroupChange",
     "GroupContact",
     "Import",
+    "ImportedContacts",
     "LedgerHead",
+    "LedgerSeal",
     "RejectedRow",
+    "Retained",
     "Suppression",
 ]

@@ -95,7 +95,10 @@ class Contact(CompanyModel):
                 name="email_has_its_digest",
             ),
         ]
-        indexes = [models.Index("company", "country", "id", name="contact_country")]
+        indexes = [
+            models.Index("company", "country", "id", name="contact_country"),
+            models.Index("company", "language", "id", condition=~Q(language=""), name="contact_language"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.phone or self.email or ""
@@ -126,12 +129,32 @@ class Contact(CompanyModel):
         return reverse("addressbook:contact", args=[self.pk])
 
 
+class GroupQuerySet(models.QuerySet["Group"]):
+    def by_hand(self) -> GroupQuerySet:
+        """Contacts are put into these and taken out; the others follow their conditions."""
+        return self.filter(conditions__isnull=True)
+
+    def dynamic(self) -> GroupQuerySet:
+        return self.filter(conditions__isnull=False)
+
+
+class GroupManager(ScopedManager.from_queryset(GroupQuerySet)):  # type: ignore[misc]
+    pass
+
+
 class Group(CompanyModel):
-    """A named set of contacts."""
+    """A named set of contacts: chosen by hand, or whoever meets the conditions (a dynamic group).
+
+    The members of a dynamic group are written like those of any other, by `grouping.refresh`.
+    """
 
     name = models.CharField(_("name"), max_length=100)
+    conditions = models.JSONField(_("conditions"), null=True, blank=True, editable=False)
+    refreshed_at = models.DateTimeField(_("members as of"), null=True, editable=False)
     contacts = models.ManyToManyField(Contact, through="GroupContact", related_name="groups")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = GroupManager()
 
     class Meta:
         verbose_name = _("group")
@@ -145,6 +168,10 @@ class Group(CompanyModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_dynamic(self) -> bool:
+        return self.conditions is not None
+
 
 class GroupContact(CompanyModel):
     """A contact in a group; both of one company (composite foreign keys, sql/walls.sql)."""
@@ -154,3 +181,19 @@ class GroupContact(CompanyModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["group", "contact"], name="once_in_a_group")]
+
+
+class GroupChange(CompanyModel):
+    """Everybody whom a filter finds is put into a group, or taken out; done by the worker, in slices of ids."""
+
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="changes")
+    act = models.CharField(max_length=6, choices=[("add", _("Add to group")), ("remove", _("Remove from group"))])
+    conditions = models.JSONField()
+    # The contacts with ids from `position` down to 1 are still to be looked at; later ones are not meant.
+    position = models.BigIntegerField()
+    changed = models.IntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index("id", condition=Q(finished_at=None), name="group_change_waiting")]

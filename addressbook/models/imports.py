@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -8,7 +11,11 @@ from accounts.scoping import CompanyModel
 
 
 class Import(CompanyModel):
-    """A file of contacts, read in the background."""
+    """A file of contacts, or of opt-outs from elsewhere, read in the background."""
+
+    class Kind(models.TextChoices):
+        CONTACTS = "contacts", _("contacts")
+        OPT_OUTS = "opt_outs", _("opt-outs from elsewhere")
 
     class Status(models.TextChoices):
         MAPPING = "mapping", _("columns to be chosen")
@@ -17,13 +24,17 @@ class Import(CompanyModel):
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
         CANCELLED = "cancelled", _("cancelled")
+        UNDOING = "undoing", _("being undone")
+        UNDONE = "undone", _("undone")
 
     class Known(models.TextChoices):
         FILL = "fill", _("fill in what is empty")
         OVERWRITE = "overwrite", _("overwrite")
         SKIP = "skip", _("leave as they are")
 
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.CONTACTS)
     file_name = models.CharField(max_length=255)
+    sha256 = models.CharField(max_length=64, blank=True, help_text=_("Of the file as it was uploaded."))
     size = models.BigIntegerField(default=0)
     encoding = models.CharField(max_length=12, default="utf-8")
     delimiter = models.CharField(max_length=1, default=",")
@@ -42,6 +53,7 @@ class Import(CompanyModel):
     unchanged = models.IntegerField(default=0)
     suppressed = models.IntegerField(default=0)
     rejected = models.IntegerField(default=0)
+    removed = models.IntegerField(default=0, help_text=_("Contacts that were taken out again by undoing it."))
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
@@ -71,7 +83,30 @@ class Import(CompanyModel):
 
     @property
     def percent(self) -> int:
-        return 100 * self.rows_read // self.rows if self.rows else 100
+        return min(100, 100 * self.rows_read // self.rows) if self.rows else 100
+
+    @property
+    def rate(self) -> int:
+        """Rows a second since it was started."""
+        until = self.finished_at or self.heartbeat_at
+        if not (self.started_at and until):
+            return 0
+        return round(self.rows_read / max((until - self.started_at) / timedelta(seconds=1), 0.1))
+
+    @property
+    def seconds_left(self) -> int | None:
+        """As far as the rate so far can tell."""
+        if not (self.under_way and self.rate):
+            return None
+        return max(self.rows - self.rows_read, 0) // self.rate
+
+    @property
+    def is_of_opt_outs(self) -> bool:
+        return self.kind == self.Kind.OPT_OUTS
+
+    @property
+    def taken_in(self) -> int:
+        return self.created + self.updated + self.unchanged
 
     def column_of(self, field: str) -> str:
         """The name of the column that a field is read from, else its number."""
@@ -88,6 +123,13 @@ class FilePiece(CompanyModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["import_run", "position"], name="one_piece_per_position")]
+
+
+class ImportedContacts(CompanyModel):
+    """The contacts that one chunk of an import created, so that it can be undone."""
+
+    import_run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="chunks")
+    contacts = ArrayField(models.BigIntegerField())
 
 
 class RejectedRow(CompanyModel):

@@ -7,6 +7,7 @@ words, the address, the browser) stands in `Evidence`, whose hash the line keeps
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -66,6 +67,7 @@ class ConsentEvent(CompanyModel):
                 "company", "campaign_id", condition=models.Q(campaign_id__isnull=False), name="event_campaign"
             ),
             models.Index("company", "occurred_at", name="event_occurred"),
+            models.Index("company", "reason", "id", condition=~models.Q(reason=""), name="event_reason"),
         ]
 
     def __str__(self) -> str:
@@ -86,8 +88,27 @@ class Evidence(CompanyModel):
         verbose_name_plural = _("evidence")
 
 
+class LedgerSeal(CompanyModel):
+    """One batch of lines, sealed: the hash of its lines and of the seal before. Filled in by the database."""
+
+    number = models.BigIntegerField(_("number"))
+    sealed_at = models.DateTimeField(_("sealed"))
+    # Per chain, up to which position this seal and those before it go.
+    reach = ArrayField(models.BigIntegerField())
+    previous_hash = models.BinaryField(max_length=32)
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        verbose_name = _("seal")
+        verbose_name_plural = _("seals of the ledger")
+        constraints = [models.UniqueConstraint(fields=["company", "number"], name="one_seal_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.number}:{bytes(self.hash).hex()}"
+
+
 class LedgerHead(CompanyModel):
-    """The last line of each of a company's chains."""
+    """The last line of each of a company's chains; the 65th is the chain of its seals."""
 
     shard = models.SmallIntegerField()
     position = models.BigIntegerField()

@@ -1,3 +1,8 @@
+-- name: lock_cover
+-- Before the chains, as every opt-out takes it (consent.COVER_LOCK); the contact's row comes before both, as an upsert
+-- has it. Whoever took them in another order could wait in a circle.
+SELECT pg_advisory_xact_lock_shared(%(company)s::int, -2);
+
 -- name: lock
 -- The order of all acts on one address, as in ledger.sql; and whoever builds an audience of this
 -- company waits (key 64), because it reads contacts that are about to go.
@@ -6,12 +11,10 @@ SELECT pg_advisory_xact_lock(%(company)s::int, key) FROM (
   UNION SELECT 64 ORDER BY 1) k;
 
 -- name: find
--- The person's messages: to their addresses, and to addresses that the contact had before. The latter
--- through the campaigns, because there is no index by contact alone.
-SELECT m.id FROM messaging_message m WHERE m.company_id = %(company)s AND m.digest = ANY(%(digests)s)
+-- The person's messages: to their addresses, and to addresses that the contact had before.
+SELECT messages_to_v1(%(company)s, %(digests)s::bytea[])
 UNION
-SELECT m.id FROM campaigns_campaign c JOIN messaging_message m ON m.campaign_id = c.id
-WHERE c.company_id = %(company)s AND m.contact_id = %(contact)s;
+SELECT m.id FROM messaging_message m WHERE m.company_id = %(company)s AND m.contact_id = %(contact)s;
 
 -- name: hold
 -- No worker claims a batch in which a message to the person waits, until this is committed.
@@ -40,6 +43,11 @@ WHERE id = ANY(%(messages)s);
 -- name: replies
 UPDATE messaging_reply SET sender = '', text = '' WHERE company_id = %(company)s AND digest = ANY(%(digests)s);
 
+-- name: hooks
+-- What a provider told and nobody has understood: the number stands in it with or without +, written as it likes.
+UPDATE messaging_hookdelivery SET body = '' WHERE company_id = %(company)s AND body <> '' AND EXISTS (
+  SELECT FROM unnest(%(addresses)s::text[]) a WHERE position(convert_to(ltrim(a, '+'), 'UTF8') IN body) > 0);
+
 -- name: handsets
 DELETE FROM messaging_handsetmessage WHERE company_id = %(company)s AND "to" = ANY(%(addresses)s);
 
@@ -53,9 +61,22 @@ WHERE erased_at IS NULL AND event_id IN (SELECT id FROM addressbook_consentevent
 UPDATE addressbook_suppression SET address = '' WHERE company_id = %(company)s AND digest = ANY(%(digests)s);
 
 -- name: rejected_rows
+-- As the address is written today, and with the same digits in any other writing.
 UPDATE addressbook_rejectedrow SET cells = '[]'
 WHERE company_id = %(company)s AND EXISTS (
-  SELECT FROM unnest(%(addresses)s::text[]) a WHERE position(lower(a) IN lower(cells::text)) > 0);
+  SELECT FROM unnest(%(addresses)s::text[]) a WHERE position(lower(a) IN lower(cells::text)) > 0
+  UNION ALL
+  SELECT FROM unnest(%(numbers)s::text[]) n WHERE position(n IN regexp_replace(cells::text, '[^0-9]', '', 'g')) > 0);
+
+-- name: rejected_rows_of
+-- The same rows, to be shown to the person.
+SELECT r.import_run_id, i.file_name, r.line, r.cells, r.reason FROM addressbook_rejectedrow r
+JOIN addressbook_import i ON i.id = r.import_run_id
+WHERE r.company_id = %(company)s AND EXISTS (
+  SELECT FROM unnest(%(addresses)s::text[]) a WHERE position(lower(a) IN lower(r.cells::text)) > 0
+  UNION ALL
+  SELECT FROM unnest(%(numbers)s::text[]) n WHERE position(n IN regexp_replace(r.cells::text, '[^0-9]', '', 'g')) > 0)
+ORDER BY r.import_run_id, r.line;
 
 -- name: contact
 WITH memberships AS (DELETE FROM addressbook_groupcontact WHERE contact_id = %(contact)s)

@@ -63,7 +63,7 @@ FULL JOIN (
   SELECT s.*, v.address AS shown FROM addressbook_suppression s
   LEFT JOIN addressbook_evidence v ON v.event_id = s.event_id
   WHERE s.company_id = %(company)s) s ON (s.channel, s.digest) = (said.channel, said.digest)
-WHERE (said.type = 'opt_out') IS DISTINCT FROM (s.id IS NOT NULL) AND NOT (said.type = 'opt_in' AND s.id IS NULL)
+WHERE (said.type = 'opt_out') IS DISTINCT FROM (s.id IS NOT NULL)
   OR s.id IS NOT NULL AND (s.event_id, s.source, s.since, s.address)
     IS DISTINCT FROM (said.id, said.source, said.occurred_at, s.shown)
 LIMIT %(most)s;
@@ -75,9 +75,11 @@ LEFT JOIN addressbook_ledgerhead top ON top.company_id = h.company_id AND top.sh
 LEFT JOIN addressbook_ledgerseal s ON s.company_id = h.company_id AND s.number = top.position
 WHERE h.shard < 64 AND h.position > coalesce(s.reach[h.shard + 1], 0)
 GROUP BY h.company_id, s.sealed_at
-HAVING s.sealed_at IS NULL OR s.sealed_at NOT BETWEEN now() - %(every)s * interval '1 second' AND now()
+HAVING s.sealed_at IS NULL OR s.sealed_at NOT BETWEEN clock_timestamp() - %(every)s * interval '1 second' AND clock_timestamp()
 ORDER BY h.company_id;
 
 -- name: seal
-SELECT number, hash FROM addressbook_ledgerseal
-WHERE company_id = %(company)s AND number = ledger_seal_v1(%(company)s);
+SELECT ledger_seal_v1(%(company)s);
+
+-- name: sealed
+SELECT hash FROM addressbook_ledgerseal WHERE company_id = %(company)s AND number = %(number)s;

@@ -22,7 +22,6 @@ from addressbook.views.lists import short_address, without
 from lib import sheets
 from messaging.addresses import InvalidAddress, display, parse_email, parse_phone
 
-MOST_COUNTED = 10_000
 _form = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -46,7 +45,7 @@ def contact_list(request: MemberRequest) -> HttpResponse:
     for contact in page.items:
         contact.badge = standing.badge(contact)
         contact.shown_phone = display(contact.phone or "")
-    found = page.count(rows, most=MOST_COUNTED) if wanted.is_set else None
+    found = page.count(rows) if wanted.is_set else None
     answer = _page(
         request,
         "contacts.html",
@@ -55,10 +54,10 @@ def contact_list(request: MemberRequest) -> HttpResponse:
             "chips": _chips(request, wanted),
             "page": page,
             "found": found,
-            "most_counted": MOST_COUNTED,
+            "under_way": grouping.under_way(request.company),
             # The head is not part of what is exchanged when the list is narrowed in place.
             "totals": None if request.htmx and wanted.is_set else totals.of(request.company),
-            "groups": list(Group.objects.all()),
+            "groups": list(Group.objects.by_hand()),
         },
     )
     return short_address(request, answer)
@@ -66,14 +65,9 @@ def contact_list(request: MemberRequest) -> HttpResponse:
 
 def _chips(request: MemberRequest, wanted: ContactFilter) -> list[dict[str, str]]:
     """What narrows the list, each with the address of the page without it."""
-    values = wanted.cleaned_data
-    labels = {
-        "q": f"“{values['q']}”",
-        "country": places.country_name(values["country"]),
-        "group": str(values["group"] or ""),
-        "language": places.language_name(values["language"]),
-    }
-    return [{"label": text, "without": without(request, name)} for name, text in labels.items() if values[name]]
+    # The state has chips of its own.
+    words = {name: text for name, text in wanted.in_words.items() if name != "state"}
+    return [{"label": text, "without": without(request, name)} for name, text in words.items()]
 
 
 @require_safe
@@ -102,6 +96,8 @@ def bulk(request: MemberRequest) -> HttpResponse:
     form = BulkForm(request.POST, company=request.company)
     if not form.is_valid():
         return _page(request, "refused.html", {"form": form, "back": _back(request)}, status=422)
+    if form.cleaned_data["everybody"]:
+        return _bulk_everybody(request, form)
     act, group, contacts = (form.cleaned_data[name] for name in ("act", "group", "contact"))
     if not contacts:
         raise Http404
@@ -111,12 +107,35 @@ def bulk(request: MemberRequest) -> HttpResponse:
     except IntegrityError:  # the group or a contact was deleted at this moment
         messages.error(request, _("Somebody deleted this group or one of the contacts. Look again and repeat."))
         return redirect(_back(request))
-    if act == "add":
-        text = ngettext("%(n)d contact added to %(group)s.", "%(n)d contacts added to %(group)s.", change)
-    else:
-        text = ngettext("%(n)d contact removed from %(group)s.", "%(n)d contacts removed from %(group)s.", change)
-    messages.success(request, text % {"n": change, "group": group.name})
+    messages.success(request, _changed(act, group, change))
     return redirect(_back(request))
+
+
+def _bulk_everybody(request: MemberRequest, form: BulkForm) -> HttpResponse:
+    """Everybody whom the list's filter finds, not only those on this page."""
+    wanted = ContactFilter(QueryDict(form.cleaned_data["filter"]), company=request.company)
+    if not wanted.is_valid():
+        return _page(request, "refused.html", {"form": wanted, "back": _back(request)}, status=422)
+    act, group = form.cleaned_data["act"], form.cleaned_data["group"]
+    try:
+        with transaction.atomic():
+            change = grouping.change_all(wanted, act=act, group=group)
+    except IntegrityError:
+        messages.error(request, _("Somebody deleted this group or one of the contacts. Look again and repeat."))
+        return redirect(_back(request))
+    if change is None:
+        messages.info(request, _("These are many contacts. The change goes on in the background."))
+    else:
+        messages.success(request, _changed(act, group, change))
+    return redirect(_back(request))
+
+
+def _changed(act: str, group: Group, n: int) -> str:
+    if act == "add":
+        text = ngettext("%(n)d contact added to %(group)s.", "%(n)d contacts added to %(group)s.", n)
+    else:
+        text = ngettext("%(n)d contact removed from %(group)s.", "%(n)d contacts removed from %(group)s.", n)
+    return text % {"n": n, "group": group.name}
 
 
 def _back(request: MemberRequest) -> str:
@@ -153,7 +172,7 @@ def contact(request: MemberRequest, pk: int) -> HttpResponse:
             "older": entries[-1].at.isoformat() if has_older else "",
             "is_first": moment is None,
             "members": members,
-            "other_groups": Group.objects.exclude(pk__in=[group.pk for group in members]),
+            "other_groups": Group.objects.by_hand().exclude(pk__in=[group.pk for group in members]),
         },
     )
 
@@ -277,10 +296,7 @@ def erase(request: MemberRequest, pk: int) -> HttpResponse:
     form = EraseForm(_posted(request))
     if request.method == "POST" and form.is_valid():
         try:
-            with transaction.atomic():
-                if form.cleaned_data["opt_out"]:
-                    _opt_out_before_erasure(request, contact)
-                erasure.erase(contact, by=request.user)
+            erasure.erase(contact, by=request.user, opt_out=form.cleaned_data["opt_out"])
         except Contact.DoesNotExist as gone:
             raise Http404 from gone
         except erasure.Busy:
@@ -293,17 +309,6 @@ def erase(request: MemberRequest, pk: int) -> HttpResponse:
     return _page(request, "contact_erase.html", {"form": form, "contact": contact})
 
 
-def _opt_out_before_erasure(request: MemberRequest, contact: Contact) -> None:
-    consent.opt_out(
-        company=request.company,
-        address=contact.addresses()[0],
-        source="marketer",
-        channels=consent.CHANNELS,
-        country=contact.country,
-        evidence={"by": request.user.email, "method": "with erasure"},
-    )
-
-
 @require_safe
 @member_required("viewer")
 def export(request: MemberRequest, pk: int) -> HttpResponse:
@@ -312,6 +317,14 @@ def export(request: MemberRequest, pk: int) -> HttpResponse:
     answer = JsonResponse(access_request.of(contact), json_dumps_params={"indent": 2, "ensure_ascii": False})
     answer["Content-Disposition"] = f'attachment; filename="contact-{contact.pk}.json"'
     return answer
+
+
+@require_safe
+@member_required("viewer")
+def access(request: MemberRequest, pk: int) -> HttpResponse:
+    """The same, for people to read and to print."""
+    contact = _contact(request, pk)
+    return _page(request, "contact_access.html", {"contact": contact, "kept": access_request.of(contact)})
 
 
 @require_POST

@@ -1,21 +1,22 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import MemberRequest, member_required
 from accounts.roles import allows
-from addressbook import grouping, paging, standing
+from addressbook import counting, grouping, paging, standing
 from addressbook.filters import ContactFilter
 from addressbook.forms import BulkForm, GroupForm
-from addressbook.models import Contact, Group
+from addressbook.models import Group
 from messaging.addresses import display
 
 _form = require_http_methods(["GET", "HEAD", "POST"])
@@ -29,14 +30,25 @@ def _page(request: MemberRequest, template: str, page: dict[str, Any], status: i
 @require_safe
 @member_required("viewer")
 def group_list(request: MemberRequest) -> HttpResponse:
-    groups = Group.objects.annotate(members=Count("memberships"))
+    groups = list(Group.objects.all())
+    for group in groups:
+        group.members = counting.count(grouping.members(group))
     return _page(request, "groups.html", {"groups": groups})
 
 
 @_form
 @member_required("marketer")
 def add(request: MemberRequest) -> HttpResponse:
-    return _edit(request, Group(company=request.company))
+    """By hand, or from the conditions of the list that the member looks at: a dynamic group."""
+    wanted = ContactFilter(request.GET, company=request.company)
+    if not wanted.is_valid():
+        return _page(request, "refused.html", {"form": wanted, "back": reverse("addressbook:contacts")}, status=422)
+    within = wanted.cleaned_data["group"]
+    if within and within.is_dynamic:
+        wanted.add_error("group", _("This group follows conditions itself; choose one that is filled by hand."))
+        return _page(request, "refused.html", {"form": wanted, "back": reverse("addressbook:contacts")}, status=422)
+    group = Group(company=request.company, conditions=wanted.conditions or None)
+    return _edit(request, group, conditions=wanted.in_words)
 
 
 @_form
@@ -45,13 +57,17 @@ def rename(request: MemberRequest, pk: int) -> HttpResponse:
     return _edit(request, get_object_or_404(Group, pk=pk))
 
 
-def _edit(request: MemberRequest, group: Group) -> HttpResponse:
+def _edit(request: MemberRequest, group: Group, *, conditions: dict[str, str] | None = None) -> HttpResponse:
     is_new = group.pk is None
     form = GroupForm(_posted(request), group=group)
     if request.method == "POST" and form.is_valid() and form.save():
         messages.success(request, _("Created.") if is_new else _("Renamed."))
         return redirect("addressbook:group", pk=group.pk)
-    page = {"form": form, "group": None if is_new else get_object_or_404(Group, pk=group.pk)}
+    page = {
+        "form": form,
+        "group": None if is_new else get_object_or_404(Group, pk=group.pk),
+        "conditions": list((conditions or {}).values()),
+    }
     return _page(request, "group_form.html", page, status=422 if form.is_bound else 200)
 
 
@@ -59,15 +75,24 @@ def _edit(request: MemberRequest, group: Group) -> HttpResponse:
 @member_required("viewer")
 def group(request: MemberRequest, pk: int) -> HttpResponse:
     group = get_object_or_404(Group, pk=pk)
-    wanted = ContactFilter({"group": group.pk, "after": request.GET.get("after", "")}, company=request.company)
+    conditions = group.conditions or {"group": group.pk}
+    wanted = ContactFilter({**conditions, "after": request.GET.get("after", "")}, company=request.company)
     if not wanted.is_valid():
-        return _page(request, "refused.html", {"form": wanted, "back": request.path}, status=422)
-    rows = Contact.objects.filter(memberships__group=group)
+        back = request.path if request.GET else reverse("addressbook:groups")
+        return _page(request, "refused.html", {"form": wanted, "back": back}, status=422)
+    rows = wanted.found()
     page = paging.page(rows.with_suppressed(), after=wanted.cleaned_data["after"])
     for contact in page.items:
         contact.badge = standing.badge(contact)
         contact.shown_phone = display(contact.phone or "")
-    return _page(request, "group.html", {"group": group, "page": page, "members": group.memberships.count()})
+    facts = {
+        "group": group,
+        "page": page,
+        "members": page.count(rows),
+        "conditions": list(wanted.in_words.values()) if group.is_dynamic else [],
+        "at_search": f"{reverse('addressbook:contacts')}?{urlencode(conditions)}",
+    }
+    return _page(request, "group.html", facts)
 
 
 @_form
@@ -75,12 +100,12 @@ def group(request: MemberRequest, pk: int) -> HttpResponse:
 def delete(request: MemberRequest, pk: int) -> HttpResponse:
     """The group goes; its contacts stay."""
     group = get_object_or_404(Group, pk=pk)
-    needed_by = grouping.campaigns_that_need(group)
+    needed_by = grouping.that_need(group)
     if request.method == "POST" and not needed_by:
         group.delete()
         messages.success(request, _("The group is deleted. Its contacts stay in the address book."))
         return redirect("addressbook:groups")
-    page = {"group": group, "needed_by": needed_by, "members": group.memberships.count()}
+    page = {"group": group, "needed_by": needed_by, "members": counting.count(grouping.members(group))}
     return _page(request, "group_delete.html", page, status=409 if request.method == "POST" else 200)
 
 

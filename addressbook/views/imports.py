@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 from itertools import islice
 from typing import Any
 
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpResponse
@@ -13,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import MemberRequest, member_required
 from accounts.roles import allows
-from addressbook.imports import mapping, reader, run, storage
+from addressbook.imports import mapping, reader, run, storage, undo, workbook
 from addressbook.imports.forms import ColumnsForm, FileForm
 from addressbook.imports.preview import preview
 from addressbook.imports.reader import CHARSETS, FileProblem
@@ -45,29 +48,43 @@ def add(request: MemberRequest) -> HttpResponse:
     form = FileForm(request.POST or None, request.FILES) if request.method == "POST" else FileForm()
     if request.method == "POST" and form.is_valid():
         try:
-            import_run = _keep(request, form.cleaned_data["file"])
+            import_run = _keep(request, form.cleaned_data["file"], form.cleaned_data["kind"])
             return redirect("addressbook:import-columns", pk=import_run.pk)
         except FileProblem as problem:
             form.add_error("file", str(problem))
     return _page(request, "import_file.html", {"form": form, "step": 1}, status=422 if form.is_bound else 200)
 
 
-def _keep(request: MemberRequest, file: Any) -> Import:
+def _keep(request: MemberRequest, file: UploadedFile, kind: str) -> Import:
     with transaction.atomic():
         made = Import.objects.create(
             company=request.company,
+            kind=kind,
             file_name=file.name[-255:],
             size=file.size,
+            sha256=_sha256(file),
             created_by=request.user,
             default_country=request.company.country,
         )
-        storage.store(made, file.chunks())
-        shape = reader.inspect(lambda: storage.stream(made))
+        file.seek(0)
+        book = workbook.is_workbook(file.read(4))
+        file.seek(0)
+        storage.store(made, workbook.as_csv(file) if book else file.chunks())
+        shape = reader.inspect(lambda: storage.stream(made), known=("utf-8", ",") if book else None)
         made.encoding, made.delimiter, made.has_header = shape.encoding, shape.delimiter, shape.has_header
         made.columns, made.rows = shape.columns, shape.rows
-        made.mapping = mapping.guess(shape.columns) or mapping.guess_from(_first_rows(made))
+        made.mapping = mapping.guess(shape.columns, opt_outs=made.is_of_opt_outs) or mapping.guess_from(
+            _first_rows(made)
+        )
         made.save()
     return made
+
+
+def _sha256(file: UploadedFile) -> str:
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _first_rows(import_run: Import) -> list[list[str]]:
@@ -135,7 +152,7 @@ def import_run(request: MemberRequest, pk: int) -> HttpResponse:
     page = {
         "import": found,
         "rejected": RejectedRow.objects.filter(import_run=found).order_by("line")[:SHOWN_REJECTED],
-        "done": found.created + found.updated + found.unchanged,
+        "can_undo": undo.possible(found),
         "step": 4,
     }
     return _page(request, template, page)
@@ -145,6 +162,18 @@ def import_run(request: MemberRequest, pk: int) -> HttpResponse:
 @member_required("marketer")
 def cancel(request: MemberRequest, pk: int) -> HttpResponse:
     run.cancel(get_object_or_404(Import, pk=pk))
+    return redirect("addressbook:import", pk=pk)
+
+
+@require_POST
+@member_required("marketer")
+def undo_import(request: MemberRequest, pk: int) -> HttpResponse:
+    """Refused with the reason on the page when somebody of it has been written to. Twice is once."""
+    found = get_object_or_404(Import, pk=pk)
+    try:
+        undo.start(found)
+    except undo.Messaged as problem:
+        messages.error(request, str(problem))
     return redirect("addressbook:import", pk=pk)
 
 

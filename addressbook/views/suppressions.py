@@ -12,16 +12,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import MemberRequest, member_required
 from accounts.roles import allows
-from addressbook import consent, paging, standing
+from addressbook import consent, paging, reasons, standing
 from addressbook.filters import SuppressionFilter
 from addressbook.forms import LiftForm, SuppressionForm
 from addressbook.models import ConsentEvent, Suppression
-from addressbook.timeline import reason
 from addressbook.views.lists import short_address, without
 from lib import sheets
 from messaging.addresses import Address, display
 
-MOST_COUNTED = 10_000
 EXPORTED_AT_ONCE = 2000
 _form = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -34,10 +32,10 @@ def _page(request: MemberRequest, template: str, page: dict[str, Any], status: i
 @require_safe
 @member_required("viewer")
 def suppression_list(request: MemberRequest) -> HttpResponse:
-    wanted = SuppressionFilter(request.GET)
+    wanted = SuppressionFilter(request.GET, company=request.company)
     if not wanted.is_valid():
         return _page(request, "suppressions.html", {"filter": wanted}, status=422)
-    rows = wanted.narrow(Suppression.objects.of(request.company), country=request.company.country)
+    rows = wanted.found()
     try:
         page = paging.page_by(rows, "since", after=wanted.cleaned_data["after"])
     except ValueError:
@@ -48,7 +46,8 @@ def suppression_list(request: MemberRequest) -> HttpResponse:
         suppression.shown = display(suppression.address)
         suppression.event = events.get(suppression.event_id)
         suppression.how = standing.HOW.get(suppression.source, suppression.source)
-        suppression.reason = reason(suppression.event.reason) if suppression.event else ""
+        said = suppression.event.reason if suppression.event else ""
+        suppression.reason = reasons.text(said, company=request.company.pk) if said else ""
     answer = _page(
         request,
         "suppressions.html",
@@ -56,8 +55,7 @@ def suppression_list(request: MemberRequest) -> HttpResponse:
             "filter": wanted,
             "chips": _chips(request, wanted),
             "page": page,
-            "found": page.count(rows, most=MOST_COUNTED),
-            "most_counted": MOST_COUNTED,
+            "found": page.count(rows),
         },
     )
     return short_address(request, answer)
@@ -70,6 +68,8 @@ def _chips(request: MemberRequest, wanted: SuppressionFilter) -> list[dict[str, 
         "q": f"“{values['q']}”",
         "channel": dict(wanted.fields["channel"].choices).get(values["channel"]),
         "source": dict(wanted.fields["source"].choices).get(values["source"]),
+        "campaign": dict(wanted.fields["campaign"].choices).get(values["campaign"]) or f"#{values['campaign']}",
+        "reason": dict(wanted.fields["reason"].choices).get(values["reason"]),
         "since": _("from %(day)s") % {"day": values["since"]},
         "until": _("until %(day)s") % {"day": values["until"]},
     }
@@ -100,10 +100,10 @@ def add(request: MemberRequest) -> HttpResponse:
 @member_required("viewer")
 def export(request: MemberRequest) -> HttpResponse:
     """What the list shows, all pages of it, as CSV."""
-    wanted = SuppressionFilter(request.GET)
+    wanted = SuppressionFilter(request.GET, company=request.company)
     if not wanted.is_valid():
         return _page(request, "suppressions.html", {"filter": wanted}, status=422)
-    rows = wanted.narrow(Suppression.objects.of(request.company), country=request.company.country)
+    rows = wanted.found()
     rows = rows.order_by("-since", "-pk").iterator(chunk_size=EXPORTED_AT_ONCE)
     header = ["channel", "address", "since", "source", "campaign", "reason", "event"]
     return sheets.response("suppressions.csv", header, _rows(rows, company=request.company.pk))

@@ -13,12 +13,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import MemberRequest, member_required
 from accounts.roles import allows
+from campaigns import audit, resend
+from campaigns.audit import Action, Who
 from campaigns.insights import charts, figures
 from campaigns.models import Campaign, WrongState
 from lib.wake import wake
 from messaging.models import Batch, Message
 
 SHOWN_AT_ONCE = 50
+#: Beside the states: what has been put away, whatever its state.
+ARCHIVED = "archived"
+RESENDABLE = {Campaign.Status.SENT, Campaign.Status.CANCELLED}
 #: The rate while sending is that of the last seconds, so that a pause does not spoil it.
 RATE_OVER = timedelta(seconds=20)
 
@@ -28,6 +33,8 @@ RATE_OVER = timedelta(seconds=20)
 def campaigns(request: MemberRequest) -> HttpResponse:
     rows = Campaign.objects.order_by("-pk")
     status = request.GET.get("status", "")
+    archived = status == ARCHIVED
+    rows = rows.archived() if archived else rows.in_use()
     if status in Campaign.Status.values:
         rows = rows.filter(status=status)
     if before := _number(request.GET.get("before", "")):
@@ -41,7 +48,10 @@ def campaigns(request: MemberRequest) -> HttpResponse:
         "next": shown[-1].pk if len(page) > SHOWN_AT_ONCE else None,
         "first": not before,
         "status": status,
-        "statuses": Campaign.Status.choices,
+        "statuses": [
+            *Campaign.Status.choices,
+            *([(ARCHIVED, _("Archived"))] if archived or Campaign.objects.archived().exists() else []),
+        ],
         "any": bool(shown) or Campaign.objects.exists(),
     }
     return render(request, "campaigns/campaigns.html", context)
@@ -72,6 +82,8 @@ def campaign(request: MemberRequest, pk: int) -> HttpResponse:
         "typical": figures.time_to_opt_out(shown),
         "countries": charts.countries(found["by_country"]),
         "funnel": charts.funnel(found),
+        "history": audit.history(shown),
+        "may_resend": may_edit and shown.status in RESENDABLE and counts["failed"] > shown.left_out_no_way,
         **_messages(request, shown, counts=counts),
         **_progress(shown, counts),
     }
@@ -149,29 +161,47 @@ def _rate(campaign: Campaign, *, total: int) -> float:
     return done * total / max(batches.count(), 1) / seconds
 
 
+SHELVING = {"archive", "restore"}
+
+
 @require_POST
 @member_required("marketer")
 def act(request: MemberRequest, pk: int, verb: str) -> HttpResponse:
-    """pause, resume, cancel: one verb of the model."""
+    """pause, resume, cancel, archive, restore: one verb of the model."""
     campaign = get_object_or_404(Campaign, pk=pk)
-    if campaign.is_draft:
+    if campaign.is_draft and verb not in SHELVING:
         messages.error(request, _("This campaign is still a draft."))
         return redirect(campaign)
     try:
-        getattr(campaign, verb)()
+        getattr(campaign, verb)(by=Who.person(request.user))
     except WrongState as problem:
         messages.error(request, str(problem))
     else:
-        wake("campaigns.send_marketing")
-    return redirect("campaigns:campaign", pk=pk)
+        if verb not in SHELVING:
+            wake("campaigns.send_marketing")
+    return redirect("campaigns:campaigns" if campaign.archived_at else campaign)
 
 
 @require_POST
 @member_required("marketer")
 def duplicate(request: MemberRequest, pk: int) -> HttpResponse:
     """The same again as a draft."""
-    copy = get_object_or_404(Campaign, pk=pk).duplicate(by=request.user)
+    copy = get_object_or_404(Campaign, pk=pk).duplicate(by=Who.person(request.user))
     return redirect("campaigns:campaign-edit", pk=copy.pk)
+
+
+@require_POST
+@member_required("marketer")
+def resend_failed(request: MemberRequest, pk: int) -> HttpResponse:
+    """A draft to those whom it did not reach; nothing is sent before it is launched."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    try:
+        draft = resend.to_not_delivered(campaign, by=Who.person(request.user))
+    except WrongState as problem:
+        messages.error(request, str(problem))
+        return redirect(campaign)
+    messages.success(request, _("Here is a draft to those whom it did not reach. Look it over, then launch it."))
+    return redirect("campaigns:campaign-edit", pk=draft.pk)
 
 
 @require_POST
@@ -184,6 +214,7 @@ def delete(request: MemberRequest, pk: int) -> HttpResponse:
         if not campaign.is_draft:
             messages.error(request, _("Only a draft can be deleted."))
             return redirect(campaign)
+        Action.record(campaign, Action.Verb.DELETED, by=Who.person(request.user), name=campaign.name)
         campaign.delete()
     messages.success(request, _("The draft is deleted."))
     return redirect("campaigns:campaigns")

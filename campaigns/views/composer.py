@@ -8,16 +8,21 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
 
 from accounts.access import MemberRequest, member_required
 from accounts.roles import allows
 from addressbook.models import Group
-from campaigns import audience, preview
-from campaigns.forms import CampaignForm
-from campaigns.models import Campaign, WrongState
+from campaigns import audience, audit, plain, preview, trial
+from campaigns.audit import Action, Who
+from campaigns.forms import CampaignForm, TrialForm
+from campaigns.models import Campaign, Changed, WrongState
+from campaigns.rendering import Template
 from lib.wake import wake
 from messaging.models.message import Channel
 
@@ -52,11 +57,30 @@ def _save(request: MemberRequest, pk: int | None) -> HttpResponse:
     form = CampaignForm(request.POST, instance=draft, company=request.company)
     if not form.is_valid():
         return _composer(request, form, name=name, shown=_of_form(form, request), status=422)
-    saved = form.save()
+    if form.is_outdated:
+        return _outdated(request, form, name=name)
+    changed = [field for field in form.changed_data if field != "version"]
+    saved, who = form.save(), Who.person(request.user)
+    if not pk:
+        Action.record(saved, Action.Verb.CREATED, by=who)
+    elif changed:
+        saved.edited(by=who, fields=changed)
     if "review" in request.POST:
         return redirect("campaigns:campaign-review", pk=saved.pk)
+    if "test" in request.POST:
+        return redirect(f"{reverse('campaigns:campaign-review', args=[saved.pk])}#test")
     messages.success(request, _("Saved."))
     return redirect("campaigns:campaign-edit", pk=saved.pk)
+
+
+def _outdated(request: MemberRequest, form: CampaignForm, *, name: str) -> HttpResponse:
+    """Nothing is stored. What was typed stays in the form; saving once more is then a decision."""
+    draft = form.instance
+    change = Changed(draft)
+    form.data = form.data.copy()
+    form.data["version"] = str(draft.version)
+    shown = {**_of_form(form, request), "meanwhile": str(change)}
+    return _composer(request, form, name=name, shown=shown, status=409)
 
 
 def _composer(
@@ -81,6 +105,18 @@ def live_preview(request: MemberRequest) -> HttpResponse:
     return render(request, "campaigns/_preview.html", _of_form(form, request))
 
 
+@require_POST
+@member_required("marketer")
+def plain_text(request: MemberRequest) -> HttpResponse:
+    """The text fields with characters replaced that cost room; nothing is stored, and the preview follows."""
+    character = request.POST.get("character", "")[:4]
+    texts = {name: plain.replaced(request.POST.get(name, ""), character) for name in ("body", "opt_out_text")}
+    draft = Campaign(company=request.company)
+    form = CampaignForm(instance=draft, initial=texts, company=request.company)
+    response = render(request, "campaigns/_plain.html", {"form": form})
+    return trigger_client_event(response, "texts-replaced", after="swap")
+
+
 @require_safe
 @member_required("viewer")
 def review(request: MemberRequest, pk: int) -> HttpResponse:
@@ -92,12 +128,14 @@ def review(request: MemberRequest, pk: int) -> HttpResponse:
 @require_POST
 @member_required("marketer")
 def launch(request: MemberRequest, pk: int) -> HttpResponse:
-    """Pressed twice, or by two people, it goes out once: the model's verb is guarded."""
+    """Pressed twice, or by two people, it goes out once, and only as it was shown: the model's verb is guarded."""
     campaign = get_object_or_404(Campaign, pk=pk)
     if campaign.is_draft and (problem := _obstacle(audience.reach(campaign), campaign)):
         return _review(request, campaign, status=422, problem=problem)
     try:
-        campaign.launch()
+        campaign.launch(by=Who.person(request.user), version=_version(request))
+    except Changed as problem:
+        return _review(request, campaign, status=409, meanwhile=str(problem))
     except WrongState as problem:
         messages.error(request, str(problem))
     else:
@@ -105,14 +143,61 @@ def launch(request: MemberRequest, pk: int) -> HttpResponse:
     return redirect(campaign)
 
 
-def _review(request: MemberRequest, campaign: Campaign, *, status: int = 200, problem: str = "") -> HttpResponse:
+def _version(request: MemberRequest) -> int | None:
+    """As the page said; 0, which no draft has, when it says nonsense."""
+    text = request.POST.get("version")
+    if text is None:
+        return None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+@require_POST
+@member_required("marketer")
+def send_test(request: MemberRequest, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign, pk=pk)
+    if not campaign.is_draft:
+        messages.error(request, _("A test can be sent of a draft only."))
+        return redirect(campaign)
+    form = TrialForm(request.POST, campaign=campaign)
+    if not form.is_valid():
+        return _review(request, campaign, status=422, trial_form=form)
+    try:
+        results = trial.send(campaign, to=form.cleaned_data["to"], by=Who.person(request.user))
+    except trial.TooMany:
+        form.add_error("to", _("Your company has sent many tests within the hour. Wait a while and try again."))
+        return _review(request, campaign, status=429, trial_form=form)
+    except audience.NoGateway:
+        form.add_error("to", _("There is no gateway to send through."))
+        return _review(request, campaign, status=422, trial_form=form)
+    for result in results:
+        if result.why:
+            messages.warning(request, f"{result.address.value}: {result.why}.")
+    if sent := sum(not result.why for result in results):
+        text = ngettext("The test is on its way to %(n)s address.", "The test is on its way to %(n)s addresses.", sent)
+        messages.success(request, text % {"n": sent})
+    return redirect("campaigns:campaign-review", pk=pk)
+
+
+def _review(
+    request: MemberRequest,
+    campaign: Campaign,
+    *,
+    status: int = 200,
+    problem: str = "",
+    meanwhile: str = "",
+    trial_form: TrialForm | None = None,
+) -> HttpResponse:
     shown = _of_draft(campaign)
+    may_edit = allows(request.member.role, "marketer")
     context = {
         "nav": "campaigns",
         "campaign": campaign,
-        "may_edit": allows(request.member.role, "marketer"),
+        "may_edit": may_edit,
         "in_future": bool(campaign.scheduled_at and campaign.scheduled_at > timezone.now()),
         "problem": problem or _obstacle(shown["reach"], campaign),
+        "meanwhile": meanwhile,
+        "trial_form": (trial_form or TrialForm(campaign=campaign)) if may_edit else None,
+        "history": audit.history(campaign),
         "groups": campaign.groups.all(),
         "exclude_groups": campaign.exclude_groups.all(),
         **shown,
@@ -133,7 +218,7 @@ def _obstacle(reach: audience.Reach, campaign: Campaign) -> str:
 
 def _no_gateway(campaign: Campaign) -> bool:
     try:
-        audience.gateway_of(campaign.company)
+        audience.gateway_of(campaign.company, channel=campaign.channel)
     except audience.NoGateway:
         return True
     return False
@@ -166,10 +251,14 @@ def _of_form(form: CampaignForm, request: MemberRequest) -> dict[str, Any]:
 
 
 def _shown(draft: Campaign, reach: audience.Reach, *, write: bool = True) -> dict[str, Any]:
+    template = Template.parse(draft.body) if write else None
     samples = preview.preview(draft, reach) if write and draft.body else []
     return {
         "channel": draft.channel,
         "subject": draft.subject,
+        "preheader": draft.preheader,
+        "gaps": template.without_fallback if template else [],
+        "links": plain.links(draft.body),
         "reach": reach,
         "samples": samples[:HANDSETS],
         "more": samples[HANDSETS:],

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cryptography.fernet import InvalidToken
+
 from messaging.gateways.account import Account
 from messaging.gateways.hooks import Hook
 
@@ -51,6 +53,8 @@ class Outgoing:
     subject: str
     text: str
     list_unsubscribe: str = ""
+    #: An e-mail's page, whole and final; empty where there is only the text.
+    html: str = ""
 
 
 @dataclass(slots=True)
@@ -74,10 +78,9 @@ class Inbound:
     #: The provider's own id. Without one it is known again by what it says and when it was sent.
     provider_id: str = ""
     sent_at: datetime | None = None
-    #: The provider has read this word itself (and blocks the number): whatever we make of the text, it is an opt-out.
-    is_opt_out: bool = False
-    #: The provider has answered by itself, so that we do not.
-    answered: bool = False
+    #: What the provider has read in it: opt_out, opt_in or help. It has answered by itself then, so that we do not;
+    #: and an opt-out is one, whatever we make of the text.
+    provider_meaning: str = ""
 
 
 @dataclass(slots=True)
@@ -113,6 +116,14 @@ class Adapter(abc.ABC):
     @cached_property
     def settings(self) -> dict[str, str]:
         return self.gateway.settings
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether all that `account` needs is there and can be read."""
+        try:
+            return all(name in self.settings for name in self.account.needed)
+        except (InvalidToken, ValueError):  # sealed under another SECRET_KEY
+            return False
 
     @abc.abstractmethod
     def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:

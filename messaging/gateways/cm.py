@@ -20,7 +20,11 @@ from messaging.gateways.http import LATER, Answer, HttpAdapter, at_fault
 MOST_PARTS = 8
 VALIDITY = "4h0m"
 #: errorCode of the whole request: the account is in the way, not the messages.
-ACCOUNT_CODES = {101: "authentication failed", 102: "the balance is insufficient", 103: "the product token is incorrect"}
+ACCOUNT_CODES = {
+    101: "authentication failed",
+    102: "the balance is insufficient",
+    103: "the product token is incorrect",
+}
 #: messageErrorCode.
 BLACKLISTED = 402
 MESSAGE_CODES = {

@@ -22,7 +22,7 @@ class NotUnderstood(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One delivery: `url` is the configured one, not what a Host header claims; names of headers are in small letters."""
+    """One delivery. `url` is the configured one, whatever a Host header claims; headers are named in small letters."""
 
     kind: str
     url: str

@@ -23,7 +23,7 @@ from accounts import limits
 from messaging.gateways.base import Adapter, Outcome, Outgoing, Verdict, words
 
 #: A worker is taken for dead after 60 s (campaigns.dispatch.LEASE); an answer has to come well before.
-TIMEOUT = httpx.Timeout(20, connect=5, pool=5)
+TIMEOUT = httpx.Timeout(20, connect=2, pool=2)
 ANSWER_WITHIN_SECONDS = 30
 LARGEST_ANSWER = 4 * 1024 * 1024
 #: Credentials or balance are wrong: somebody has to mend that first.

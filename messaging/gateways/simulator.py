@@ -14,6 +14,7 @@ class Simulator(Adapter):
 
     kind = "simulator"
     label = "Simulator"
+    channels = frozenset({"sms", "email"})
 
     def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         from messaging.models import HandsetMessage
@@ -40,6 +41,8 @@ class Nothing(Adapter):
 
     kind = "nothing"
     label = "Nothing (for measuring)"
+    is_offered = False
+    channels = frozenset({"sms", "email"})
 
     def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         taken = Outcome(Verdict.ACCEPTED)

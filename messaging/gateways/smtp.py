@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from email.errors import MessageError
 from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage
-from email.policy import SMTP as WIRE
+from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
 
 from django.utils import timezone
@@ -26,6 +26,8 @@ from messaging.gateways import references
 from messaging.gateways.account import Account
 from messaging.gateways.base import Adapter, Block, Outcome, Outgoing, Verdict, words
 
+#: 7 bits pass every server; a folded address would not be one any more.
+WIRE = SMTP_POLICY.clone(cte_type="7bit", max_line_length=990)
 TIMEOUT_SECONDS = 20
 BEGIN_WITHIN_SECONDS = 1.5
 #: Servers hang up on who is silent for long; then a new connection is made.
@@ -34,14 +36,18 @@ SMTPS_PORT = 465
 DEFAULT_PORT = 587
 GATEWAY_AT_FAULT_SECONDS = 60.0
 #: Enhanced status codes (RFC 3463) that say for sure that there is no such mailbox.
-NO_SUCH_MAILBOX = re.compile(r"\b5\.1\.(1|10)\b", re.ASCII)
+NO_SUCH_MAILBOX = re.compile(r"5\.1\.(1|10)(?![.0-9])", re.ASCII)
 _LINE_BREAKS = re.compile(r"[\r\n\x00]+")
 
 AGAIN = Outcome(Verdict.RETRYABLE, error="the mail server is slow", retry_after=0.0)
 
 
-class NotAtOurService(Exception):
-    """The server refuses this account, or cannot be trusted with its password."""
+class OutOfService(Exception):
+    """There is no server, it refuses this account, or it cannot be trusted with its password."""
+
+    def __init__(self, error: str, *, wait: float | None = GATEWAY_AT_FAULT_SECONDS) -> None:
+        super().__init__(error)
+        self.wait = wait
 
 
 class Smtp(Adapter):
@@ -49,7 +55,7 @@ class Smtp(Adapter):
     label = "SMTP"
     channels = frozenset({"email"})
     batch_size = 50
-    account = Account(("host", "from_email"), ("port", "username", "password", "base_url"))
+    account = Account(("host", "from_email"), ("port", "username", "password"))
 
     def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         until = time.monotonic() + BEGIN_WITHIN_SECONDS
@@ -60,8 +66,8 @@ class Smtp(Adapter):
                     # Late ones wait for a new look at the suppressions; the first is always in time.
                     late = outcomes and time.monotonic() > until
                     outcomes.append(AGAIN if late else self._send_one(server, message))
-        except NotAtOurService as problem:
-            refused = Outcome(Verdict.RETRYABLE, error=words(problem), retry_after=GATEWAY_AT_FAULT_SECONDS)
+        except OutOfService as problem:
+            refused = Outcome(Verdict.RETRYABLE, error=words(problem), retry_after=problem.wait)
             outcomes += [refused] * (len(messages) - len(outcomes))
         return outcomes
 
@@ -88,7 +94,7 @@ class Smtp(Adapter):
             mail["List-Unsubscribe"] = message.list_unsubscribe
             mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         mail.set_content(message.text)
-        mail.add_alternative(_as_html(message.text), subtype="html")
+        mail.add_alternative(message.html or _as_html(message.text), subtype="html")
         return mail
 
     def _from(self, message: Outgoing) -> Mailbox:
@@ -96,6 +102,11 @@ class Smtp(Adapter):
         if "@" in message.sender:
             return Mailbox(addr_spec=message.sender)
         return Mailbox(display_name=message.sender or name, addr_spec=own)
+
+    @property
+    def domain(self) -> str:
+        """What we introduce ourselves as."""
+        return parseaddr(self.settings["from_email"])[1].rpartition("@")[2] or "localhost"
 
     @property
     def server(self) -> tuple[str, int]:
@@ -126,9 +137,10 @@ class _Connection:
             _kept(self._kept)[self.key] = (self.smtp, time.monotonic())
 
     def deliver(self, *, sender: str, to: str, data: bytes) -> Outcome:
+        """Raises OutOfService, before anything was sent."""
+        smtp = self.smtp = self.smtp or _connect(self.adapter)
         written = False
         try:
-            smtp = self.smtp = self.smtp or _connect(self.adapter)
             for command, argument in (("MAIL", f"FROM:<{sender}>"), ("RCPT", f"TO:<{to}>"), ("DATA", "")):
                 code, answer = smtp.docmd(command, argument)
                 if code not in {250, 251, 354}:
@@ -138,13 +150,11 @@ class _Connection:
             smtp.send(b".\r\n")
             code, answer = smtp.getreply()
             return Outcome(Verdict.ACCEPTED) if code == 250 else self._refused(code, answer, at="END")
-        except (OSError, smtplib.SMTPException, ValueError) as problem:
+        except (OSError, ValueError):
             self._drop()
             if written:
                 return Outcome(Verdict.UNKNOWN, error="the connection broke before the mail server's answer")
-            if isinstance(problem, smtplib.SMTPAuthenticationError):
-                raise NotAtOurService(f"the mail server refuses this account ({problem.smtp_code})") from problem
-            return Outcome(Verdict.RETRYABLE, error="no connection to the mail server")
+            return Outcome(Verdict.RETRYABLE, error="the connection to the mail server broke")
 
     def _refused(self, code: int, answer: bytes, *, at: str) -> Outcome:
         """RFC 5321 4.2.1: 4xx for now, 5xx for good. A refused message is not taken, whenever that is said."""
@@ -155,10 +165,10 @@ class _Connection:
         if at == "END" and not 400 <= code < 600:
             return Outcome(Verdict.UNKNOWN, error=error)
         if code in {530, 535, 538}:  # who we are, not what we send
-            raise NotAtOurService(error)
+            raise OutOfService(error)
         if not 500 <= code < 600:
             return Outcome(Verdict.RETRYABLE, error=error)
-        bounced = at == "RCPT" and code in {550, 551, 553} and NO_SUCH_MAILBOX.search(said)
+        bounced = at == "RCPT" and code in {550, 551, 553} and NO_SUCH_MAILBOX.match(said)
         return Outcome(Verdict.REJECTED, error=error, block=Block.BOUNCED if bounced else None)
 
     def _drop(self) -> None:
@@ -175,23 +185,33 @@ def _kept(local: threading.local) -> dict[object, tuple[smtplib.SMTP, float]]:
 
 
 def _connect(adapter: Smtp) -> smtplib.SMTP:
+    try:
+        return _logged_in(adapter)
+    except smtplib.SMTPAuthenticationError as problem:
+        raise OutOfService(f"the mail server refuses this account ({problem.smtp_code})") from problem
+    except (OSError, ValueError) as problem:
+        raise OutOfService("no connection to the mail server", wait=None) from problem
+
+
+def _logged_in(adapter: Smtp) -> smtplib.SMTP:
     host, port = adapter.server
     context = ssl.create_default_context()
+    name = adapter.domain
     if port == SMTPS_PORT:
-        smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
+        smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, name, timeout=TIMEOUT_SECONDS, context=context)
     else:
-        smtp = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
+        smtp = smtplib.SMTP(host, port, name, timeout=TIMEOUT_SECONDS)
     try:
         smtp.ehlo_or_helo_if_needed()
         if port != SMTPS_PORT and smtp.has_extn("starttls") and not _is_loopback(host):
             smtp.starttls(context=context)
             smtp.ehlo()
-        name, password = adapter.settings.get("username"), adapter.settings.get("password")
+        user, password = adapter.settings.get("username"), adapter.settings.get("password")
         # A server without AUTH knows us by our address, or will refuse the message by itself.
-        if name and password and smtp.has_extn("auth"):
+        if user and password and smtp.has_extn("auth"):
             if not isinstance(smtp.sock, ssl.SSLSocket) and not _is_loopback(host):
-                raise NotAtOurService("the mail server offers no TLS, so it does not get the password")
-            smtp.login(name, password)
+                raise OutOfService("the mail server offers no TLS, so it does not get the password")
+            smtp.login(user, password)
     except BaseException:
         smtp.close()
         raise
@@ -208,14 +228,14 @@ def _is_loopback(host: str) -> bool:
 def _is_alive(smtp: smtplib.SMTP) -> bool:
     try:
         return smtp.noop()[0] == 250
-    except (OSError, smtplib.SMTPException):
+    except OSError:
         return False
 
 
 def _reset(smtp: smtplib.SMTP) -> bool:
     try:
         return smtp.rset()[0] == 250
-    except (OSError, smtplib.SMTPException):
+    except OSError:
         return False
 
 

@@ -62,6 +62,8 @@ STATUSES = {
     "failed": "failed",
     "canceled": "failed",
 }
+#: OptOutType, where Advanced Opt-Out is on.
+MEANINGS = {"STOP": "opt_out", "START": "opt_in", "HELP": "help"}
 PORTS = {"https": 443, "http": 80}
 
 
@@ -114,15 +116,13 @@ class Twilio(HttpAdapter):
         form = hook.form()
         if not form.get("From") or "Body" not in form:
             raise NotUnderstood("no sender or no text in it")
-        word = form.get("OptOutType", "").upper()
         return [
             Inbound(
                 sender=form["From"],
                 to=form.get("To", ""),
                 text=form["Body"],
                 provider_id=form.get("MessageSid") or form.get("SmsSid", ""),
-                is_opt_out=word == "STOP",
-                answered=bool(word),
+                provider_meaning=MEANINGS.get(form.get("OptOutType", "").upper(), ""),
             )
         ]
 

@@ -19,6 +19,8 @@ class Reply(CompanyModel):
     to = models.CharField(_("to"), max_length=20)
     text = models.TextField(_("text"), blank=True)
     meaning = models.CharField(_("read as"), max_length=20, blank=True)
+    # What the provider made of it by itself (opt_out, opt_in, help): it has answered then, and may block the number.
+    provider_meaning = models.CharField(_("read by the provider as"), max_length=20, blank=True)
     received_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, help_text=_("Empty: kept, not yet acted upon."))
 

@@ -13,8 +13,10 @@ import hmac
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Company
 from accounts.scoping import CompanyModel, ScopedManager
 from messaging.addresses import Address
 
@@ -47,6 +49,9 @@ class Batch(CompanyModel):
     claimed_by = models.UUIDField(null=True)
     # From the last look at the suppressions to the first byte to the gateway.
     look_to_send_ms = models.FloatField(null=True)
+    # Its messages have ids between these; kept by trigger.
+    first_id = models.BigIntegerField(null=True, editable=False)
+    last_id = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         indexes = [
@@ -56,9 +61,6 @@ class Batch(CompanyModel):
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
-    def with_address(self, address: Address, *, key: bytes) -> MessageQuerySet:
-        return self.filter(channel=address.channel, digest=address.digest(key))
-
     def marketing(self) -> MessageQuerySet:
         return self.filter(category=Category.MARKETING)
 
@@ -68,7 +70,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 
 class MessageManager(ScopedManager.from_queryset(MessageQuerySet)):  # type: ignore[misc]
-    pass
+    def to(self, company: Company | int, *digests: bytes) -> MessageQuerySet:
+        """The company's messages to the addresses with these digests, by addressbook/sql/addressed.sql."""
+        company_id = company if isinstance(company, int) else company.pk
+        ids = RawSQL("SELECT messages_to_v1(%s, %s)", [company_id, list(digests)])
+        return self.of(company_id).filter(pk__in=ids)
 
 
 class Message(CompanyModel):
@@ -110,6 +116,9 @@ class Message(CompanyModel):
     batch = models.ForeignKey(
         Batch, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="messages"
     )
+    readdressed = models.BooleanField(
+        default=False, editable=False, help_text=_("The contact has another address now.")
+    )
     category = models.CharField(max_length=13, choices=Category.choices)
     channel = models.CharField(max_length=5, choices=Channel.choices)
     address = models.CharField(max_length=254, help_text=_("Emptied by erasure."))
@@ -136,15 +145,25 @@ class Message(CompanyModel):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         constraints = [
-            # Promise 5. Digest first in time order of look-ups: "what went to this address" uses it too.
-            models.UniqueConstraint(fields=["campaign", "contact"], name="one_message_per_contact"),
-            models.UniqueConstraint(fields=["company", "digest", "campaign"], name="one_message_per_address"),
+            # Promise 5. Contact first: "what went to this address" goes through the contact
+            # (addressbook/sql/addressed.sql), and an audience written in the order of contacts grows it in order.
+            models.UniqueConstraint(fields=["contact", "campaign"], name="one_message_per_contact"),
             models.CheckConstraint(
                 condition=Q(category="transactional", method="") | Q(category="marketing") & ~Q(method=""),
                 name="marketing_has_a_way_out",
             ),
         ]
-        indexes = [models.Index("batch", name="message_batch")]
+        indexes = [
+            models.Index("campaign", "id", name="message_campaign"),
+            models.Index(
+                "company",
+                "digest",
+                condition=Q(contact__isnull=True) | Q(readdressed=True),
+                name="message_on_its_own",
+            ),
+            # By which a delivery report finds its message.
+            models.Index("company", "provider_id", condition=~Q(provider_id=""), name="message_provider_id"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.pk}"

@@ -7,8 +7,10 @@ import re
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Company
@@ -19,9 +21,8 @@ from messaging import segments
 
 def gateway_kinds() -> list[tuple[str, str]]:
     from messaging.gateways import ADAPTERS
-    from messaging.gateways.providers import PROVIDERS
 
-    return list({kind: known.label for kind, known in [*PROVIDERS.items(), *ADAPTERS.items()]}.items())
+    return [(kind, adapter.label) for kind, adapter in ADAPTERS.items()]
 
 
 class Gateway(CompanyModel):
@@ -34,6 +35,9 @@ class Gateway(CompanyModel):
     is_default = models.BooleanField(_("default"), default=False)
     # Tokens and passwords, encrypted under SECRET_KEY.
     sealed_settings = models.BinaryField(default=b"", editable=False)
+    # Why nothing goes through at the moment, in the provider's words.
+    problem = models.CharField(_("problem"), max_length=200, blank=True, editable=False)
+    problem_since = models.DateTimeField(_("problem since"), null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -47,6 +51,29 @@ class Gateway(CompanyModel):
 
     def __str__(self) -> str:
         return self.name or self.kind
+
+    @classmethod
+    def carrying(cls, channel: str, *, company: Company | int) -> Gateway | None:
+        """What a company sends this channel through: its default, else a provider of its own, else the simulator."""
+        from messaging.gateways import ADAPTERS
+
+        able = [kind for kind, adapter in ADAPTERS.items() if channel in adapter.channels]
+        simulator_last = models.Case(models.When(kind="simulator", then=1), default=0)
+        rows = cls.objects.of(company).filter(kind__in=able)
+        found: Gateway | None = rows.order_by("-is_default", simulator_last, "pk").first()
+        return found
+
+    def hook_url(self, hook: str) -> str:
+        """Where the provider sends `inbound` or `status` to; the id in it is unguessable, not the row's."""
+        return f"{settings.APP_URL}/hooks/{self.kind}/{self.token}/{hook}"
+
+    def note(self, problem: str) -> None:
+        """What the last request met; empty: all is well."""
+        if problem == self.problem:
+            return
+        since = (self.problem_since or timezone.now()) if problem else None
+        self.problem, self.problem_since = problem, since
+        self.save(update_fields=["problem", "problem_since"])
 
     @property
     def settings(self) -> dict[str, str]:

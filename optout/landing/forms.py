@@ -11,6 +11,7 @@ from django.http.multipartparser import MultiPartParserError
 
 LONGEST_COMMENT = 1000
 LONGEST_PHONE = 64
+LONGEST_ADDRESS = 254
 # PostgreSQL's JSON takes neither NUL nor single surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
@@ -32,6 +33,22 @@ class Answer:
             comment=_clean(fields.get("comment", ""), longest=LONGEST_COMMENT),
             one_click=fields.get("List-Unsubscribe", "").strip().lower() == "one-click",
             opt_in=fields.get("action", "") == "opt-in",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AddressAnswer:
+    """On a company's own page: an address, then the code that was sent to it."""
+
+    address: str
+    code: str
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> AddressAnswer:
+        fields = _fields(request)
+        return cls(
+            address=_clean(fields.get("address", ""), longest=LONGEST_ADDRESS + 1),
+            code=_clean(fields.get("code", ""), longest=40),
         )
 
 

@@ -10,6 +10,8 @@ from optout import destinations, keywords
 from optout.landing import texts
 
 LONGEST_HEADER = 500
+#: Norwegian has two written forms and one name for both; Java still says the old code of Hebrew.
+ALSO_CALLED = {"no": "nb", "nn": "nb", "iw": "he"}
 
 
 def choose(*, asked: str = "", header: str = "", contact: str = "", country: str = "", company: str = "") -> str:
@@ -39,7 +41,8 @@ def _wanted_by_reader(asked: str, header: str) -> str | None:
 @lru_cache(maxsize=2000)
 def _supported(tag: str) -> str | None:
     tag = tag.lower()
-    for candidate in (tag, tag.partition("-")[0]):
+    language = tag.partition("-")[0]
+    for candidate in (tag, language, ALSO_CALLED.get(language, "")):
         if candidate in texts.languages():
             return candidate
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from accounts.models import Company
 from lib import sql
 from lib.keys import digest_key
 from messaging.addresses import Address
+from optout.codes import TAG_LENGTH
+from optout.links import codes
 
 STATEMENTS = sql.named(Path(__file__).parents[1] / "sql" / "landing.sql")
 
@@ -21,12 +24,26 @@ class Brand(NamedTuple):
     """What a page shows of a company; pages are kept per brand, so an edit shows at once."""
 
     company_id: int
+    slug: str
     name: str
     language: str
     privacy_url: str
     imprint_url: str
     color: str
     contact_details: str
+    #: JSON of Company.landing_texts, and Company.logo.
+    own_texts: str
+    logo: str
+
+    def own(self, language: str) -> dict[str, str]:
+        """Its own words in this language."""
+        found: dict[str, str] = json.loads(self.own_texts or "{}").get(language, {})
+        return found
+
+    @property
+    def logo_shown(self) -> dict[str, str]:
+        name, width, height = self.logo.split()
+        return {"url": f"/c/{self.slug}/logo/{name}", "width": width, "height": height}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +66,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    message_id: int
+    """Whose marketing a page stops, to which address: by a message, or by an opt-out on the company's own page."""
+
+    message_id: int | None
+    event_id: int | None
     channel: str
     digest: bytes
     country: str
@@ -60,6 +80,25 @@ class Link:
     company: Company
     brand: Brand
     address: Address
+
+    @property
+    def source(self) -> str:
+        return "portal" if self.message_id is None else "landing"
+
+    @property
+    def path(self) -> str:
+        if self.message_id is None:
+            return f"/c/{self.brand.slug}"
+        if self.channel == "email":
+            return f"/e/{codes().encode_tagged(self.message_id)}"
+        return f"/{codes().encode(self.message_id)}"
+
+    def receipt(self, purpose: str) -> str:
+        """The end of the address of the page that says what was done."""
+        if self.message_id is not None:
+            return codes().receipt(self.message_id, purpose)
+        assert self.event_id is not None
+        return codes().encode(self.event_id) + codes().receipt(self.event_id, f"portal:{purpose}")
 
     def is_to(self, address: Address) -> bool:
         """Compared in constant time; nothing is looked up."""
@@ -72,13 +111,35 @@ class Link:
 
 def find(message_id: int) -> Link | None:
     row = _one("link", message_id)
-    if row is None:
+    return _link(row, message_id=message_id) if row else None
+
+
+def find_by_receipt(slug: str, *, purpose: str, receipt: str) -> Link | None:
+    """After an opt-out without a link: the receipt names the event."""
+    event_id = codes().decode(receipt[:-TAG_LENGTH])
+    if event_id is None or not codes().check_receipt(event_id, f"portal:{purpose}", receipt[-TAG_LENGTH:]):
         return None
-    (pk, company_id, channel, address, digest, country, language, reply_code, campaign_id, campaign_name) = row[:10]
-    name, company_language, scope, privacy_url, imprint_url, color, contact_details = row[10:]
+    row = _one("event", event_id, slug)
+    return _link(row, event_id=event_id) if row else None
+
+
+def find_company(slug: str) -> tuple[Company, Brand] | None:
+    row = _one("company", slug.lower())
+    return _company(row) if row else None
+
+
+def find_logo(slug: str, name: str) -> bytes | None:
+    row = _one("logo", slug, name)
+    return bytes(row[0]) if row else None
+
+
+def _link(row: tuple, *, message_id: int | None = None, event_id: int | None = None) -> Link:
+    channel, address, digest, country, language, reply_code, campaign_id, campaign_name = row[:8]
+    company, brand = _company(row[8:])
     digest = bytes(digest)
     return Link(
-        message_id=pk,
+        message_id=message_id,
+        event_id=event_id,
         channel=channel,
         digest=digest,
         country=country,
@@ -86,10 +147,24 @@ def find(message_id: int) -> Link | None:
         reply_code=reply_code,
         campaign_id=campaign_id,
         campaign_name=campaign_name,
-        company=Company(id=company_id, name=name, language=company_language, opt_out_scope=scope),
-        brand=Brand(company_id, name, company_language, privacy_url, imprint_url, color, contact_details),
+        company=company,
+        brand=brand,
         address=Address(channel, address) if address else ErasedAddress(channel, "", kept=digest),
     )
+
+
+def _company(row: tuple) -> tuple[Company, Brand]:
+    scope, country, *shown = row
+    brand = Brand(*shown)
+    company = Company(
+        id=brand.company_id,
+        slug=brand.slug,
+        name=brand.name,
+        country=country,
+        language=brand.language,
+        opt_out_scope=scope,
+    )
+    return company, brand
 
 
 def _one(name: str, *arguments: object) -> tuple | None:

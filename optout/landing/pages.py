@@ -20,13 +20,17 @@ from optout.landing.link import Brand
 
 SECONDS_KEPT = 30.0
 MOST_KEPT = 1000
+LONGEST_SAID = 1000
 NOTHING = "'none'"
+IMAGES = "img-src 'self'; "
 PLAIN_HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 }
+#: What a company may say in its own words → where it is said.
+OWN_TEXTS = {"heading": "heading", "sentence": "own_sentence"}
 #: Template → its title.
 TITLES = {
     "form": "heading",
@@ -35,6 +39,9 @@ TITLES = {
     "too_many": "many",
     "unavailable": "unavailable",
     "code": "code_heading",
+    "portal": "heading",
+    "portal_code": "pin_heading",
+    "portal_many": "many",
 }
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 _SAID = re.compile(r"<(h1|p|button)\b[^>]*>(.*?)</\1>", re.DOTALL)
@@ -72,6 +79,8 @@ def render(template: str, *, state: str, language: str, brand: Brand | None = No
     """A page of its own, for what a person has typed."""
     short_host = settings.SHORT_URL.partition("://")[2]
     company = brand.name if brand else ""
+    own = {OWN_TEXTS[name]: said for name, said in (brand.own(language) if brand else {}).items()}
+    logo = brand.logo_shown if brand and brand.logo else None
     text = render_to_string(
         f"landing/{template}.html",
         {
@@ -81,12 +90,14 @@ def render(template: str, *, state: str, language: str, brand: Brand | None = No
             "languages": texts.languages().items(),
             "t": texts.for_page(
                 language,
+                own=own,
                 company=company,
                 host=f"{short_host}/",
                 code=str(facts.get("reply_code", "")),
                 contact=brand.contact_details if brand else "",
             ),
-            "title": texts.text(TITLES[template], language=language, company=company),
+            "title": texts.text(TITLES[template], language=language, company=company, own=own),
+            "logo": logo,
             "company": brand,
             "shown_name": company or short_host,
             "colours": colours(brand.color if brand else ""),
@@ -94,16 +105,16 @@ def render(template: str, *, state: str, language: str, brand: Brand | None = No
             **facts,
         },
     )
-    return Page(body=text.encode(), headers=_headers(text, language=language), said=_said(text))
+    return Page(body=text.encode(), headers=_headers(text, language=language, logo=bool(logo)), said=_said(text))
 
 
-def _headers(text: str, *, language: str) -> dict[str, str]:
+def _headers(text: str, *, language: str, logo: bool) -> dict[str, str]:
     styles = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
         for style in _STYLE.findall(text)
     )
     policy = (
-        f"default-src 'none'; style-src {styles or NOTHING}; form-action 'self'; "
+        f"default-src 'none'; style-src {styles or NOTHING}; {IMAGES if logo else ''}form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
     return {
@@ -117,5 +128,10 @@ def _headers(text: str, *, language: str) -> dict[str, str]:
 
 
 def _said(text: str) -> str:
-    found = [" ".join(html.unescape(_TAG.sub("", inner)).split()) for _tag, inner in _SAID.findall(text)]
-    return " / ".join(found[:3])[:600]
+    """Everything up to the first button."""
+    found = []
+    for tag, inner in _SAID.findall(text):
+        found.append(" ".join(html.unescape(_TAG.sub("", inner)).split()))
+        if tag == "button":
+            break
+    return " / ".join(found)[:LONGEST_SAID]

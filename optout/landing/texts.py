@@ -1,9 +1,11 @@
-"""What recipients read, in each language: data/landing.toml, with the page's own values filled in."""
+"""What recipients read, in each language: data/landing, with the page's own values filled in."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from optout import reasons
 
-DATA = Path(__file__).parents[1] / "data" / "landing.toml"
+DATA = Path(__file__).parents[1] / "data" / "landing"
 DEFAULT_LANGUAGE = "en"
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 IN_ONE_PIECE = 24
@@ -25,15 +27,23 @@ def languages() -> dict[str, str]:
     return {code: texts["name"] for code, texts in _read().items()}
 
 
-def text(name: str, *, language: str, company: str = "") -> str:
+def template(name: str, *, language: str) -> str:
+    """One text with its places unfilled."""
+    text: str = _read()[language][name]
+    return text
+
+
+def text(name: str, *, language: str, company: str = "", own: Mapping[str, str] | None = None) -> str:
     """One text as plain characters: for titles and for what is kept as proof."""
-    return _read()[language][name].replace("{company}", company)
+    said = (own or {}).get(name) or template(name, language=language)
+    return said.replace("{company}", company)
 
 
-def for_page(language: str, **values: str) -> dict[str, SafeString]:
-    """All texts as HTML. Values are isolated: a company's name or a number may run the other way.
+def for_page(language: str, *, own: Mapping[str, str], **values: str) -> dict[str, SafeString]:
+    """All texts as HTML, the company's own before ours.
 
-    Short ones stay in one piece, but break rather than make a narrow page scroll.
+    Values are isolated: a company's name or a number may run the other way. Short ones stay in one piece, but break
+    rather than make a narrow page scroll.
     """
     filled = {
         name: format_html("<bdi>{}</bdi>", value.replace(" ", "\u00a0") if len(value) <= IN_ONE_PIECE else value)
@@ -41,7 +51,7 @@ def for_page(language: str, **values: str) -> dict[str, SafeString]:
     }
     return {
         name: SafeString(_PLACE.sub(lambda place: filled.get(place[1], ""), escape(template)))
-        for name, template in _read()[language].items()
+        for name, template in {**_read()[language], **own}.items()
         if isinstance(template, str)
     }
 
@@ -54,4 +64,10 @@ def offered_reasons(company_id: int, *, language: str) -> list[tuple[str, str]]:
 
 @cache
 def _read() -> dict[str, dict]:
-    return tomllib.loads(DATA.read_text("utf-8"))
+    """By their own names: Latin letters first, then the others."""
+    found = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in DATA.glob("*.toml")}
+    return dict(sorted(found.items(), key=lambda one: _in_order(one[1]["name"])))
+
+
+def _in_order(name: str) -> str:
+    return unicodedata.normalize("NFD", name).casefold()

@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from optout.landing import views
+from optout.landing import portal, views
 
 
 class PurposeConverter:
@@ -24,6 +24,11 @@ urlpatterns = [
     path("e/<str:tagged>", views.email, name="email"),
     path("e/<str:tagged>/", views.email),
     path("e/<str:tagged>/<purpose:purpose>/<str:receipt>", views.email_status, name="email-status"),
+    path("c/<slug:slug>", portal.ask, name="portal"),
+    path("c/<slug:slug>/", portal.ask),
+    path("c/<slug:slug>/code/<uuid:token>", portal.enter, name="portal-code"),
+    path("c/<slug:slug>/logo/<str:name>", portal.logo, name="logo"),
+    path("c/<slug:slug>/<purpose:purpose>/<str:receipt>", portal.status, name="portal-status"),
     path("<str:code>", views.landing, name="landing"),
     path("<str:code>/", views.landing),
     path("<str:code>/<purpose:purpose>/<str:receipt>", views.status, name="status"),

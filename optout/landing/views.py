@@ -88,8 +88,8 @@ def root(request: HttpRequest) -> HttpResponse:
     code = typed.strip().rstrip("/").rpartition("/")[2][:LONGEST_CODE]  # people paste the whole address
     message_id = _decode(code)
     if message_id is None:
-        return _unknown(request, typed=typed)
-    return _see_other(f"/{codes().encode(message_id)}", request)
+        return unknown_page(request, typed=typed)
+    return see_other(f"/{codes().encode(message_id)}", request)
 
 
 @door("GET", "POST")
@@ -97,7 +97,7 @@ def landing(request: HttpRequest, code: str) -> HttpResponse:
     """The link in an SMS: its second factor is the number that got the message."""
     message_id = _decode(code)
     if message_id is None:
-        return _unknown(request)
+        return unknown_page(request)
     link = find(message_id)
     if link is None or link.channel != "sms":
         return _missed(request)
@@ -111,7 +111,7 @@ def landing(request: HttpRequest, code: str) -> HttpResponse:
         return _form(request, link, answer=answer, state="invalid-number", hint=hint).response(422)
     if not link.is_to(address):
         return _wrong_number(request, link, answer=answer)
-    return _out(request, link, address=address, answer=answer, path=f"/{codes().encode(message_id)}")
+    return _out(request, link, address=address, answer=answer)
 
 
 @door("GET", "POST")
@@ -119,32 +119,30 @@ def email(request: HttpRequest, tagged: str) -> HttpResponse:
     """The link in an e-mail: it names the address by itself. RFC 8058 one-click included."""
     message_id = codes().decode_tagged(tagged) if len(tagged) <= LONGEST_CODE else None
     link = find(message_id) if message_id is not None else None
-    if message_id is None or link is None or link.channel != "email":
-        return _unknown(request)
+    if link is None or link.channel != "email":
+        return unknown_page(request)
     if request.method != "POST":
         return _form(request, link).response()
-    return _out(
-        request, link, address=link.address, answer=Answer.of(request), path=f"/e/{codes().encode_tagged(message_id)}"
-    )
+    return _out(request, link, address=link.address, answer=Answer.of(request))
 
 
 @door("GET", "POST")
 def status(request: HttpRequest, code: str, purpose: str, receipt: str) -> HttpResponse:
     """After the act, for an SMS link. Without the receipt it is an unknown link."""
     message_id = _decode(code)
-    return _status(request, message_id, purpose=purpose, receipt=receipt, tagged=False)
+    return _status(request, message_id, purpose=purpose, receipt=receipt)
 
 
 @door("GET", "POST")
 def email_status(request: HttpRequest, tagged: str, purpose: str, receipt: str) -> HttpResponse:
     message_id = codes().decode_tagged(tagged) if len(tagged) <= LONGEST_CODE else None
-    return _status(request, message_id, purpose=purpose, receipt=receipt, tagged=True)
+    return _status(request, message_id, purpose=purpose, receipt=receipt)
 
 
 @door("GET", "POST")
 def unknown(request: HttpRequest) -> HttpResponse:
     """Whatever else is asked of the short domain."""
-    return _unknown(request)
+    return unknown_page(request)
 
 
 @door("GET")
@@ -152,24 +150,26 @@ def robots(request: HttpRequest) -> HttpResponse:
     return HttpResponse("User-agent: *\nDisallow: /\n", headers={**pages.PLAIN_HEADERS, "Content-Type": "text/plain"})
 
 
-def _out(request: HttpRequest, link: Link, *, address: Address, answer: Answer, path: str) -> HttpResponse:
+def _out(request: HttpRequest, link: Link, *, address: Address, answer: Answer) -> HttpResponse:
     """In force when this returns: one database function, one transaction (promise 12)."""
+    by_mail_program = answer.one_click and link.channel == "email"
+    shown = "" if by_mail_program else _form(request, link).said  # a mail program's button shows no page of ours
     done = consent.opt_out(
         company=link.company,
         address=address,
-        source="one_click" if answer.one_click and link.channel == "email" else "landing",
+        source="one_click" if by_mail_program else "landing",
         campaign_id=link.campaign_id,
         campaign_name=link.campaign_name,
         message_id=link.message_id,
         country=link.country,
         reason=reasons.known(link.brand.company_id, answer.reason),
         comment=answer.comment,
-        evidence=evidence.of(request, language=_language(request, link), said=_form(request, link).said),
+        evidence=evidence.of(request, language=language_of(request, link), said=shown),
     )
-    if answer.one_click and link.channel == "email":
+    if by_mail_program:
         return HttpResponse("You are unsubscribed.\n", headers={**pages.PLAIN_HEADERS, "Content-Type": "text/plain"})
     purpose = "already" if done.already else "out"
-    return _see_other(f"{path}/{purpose}/{codes().receipt(link.message_id, purpose)}", request)
+    return see_other(f"{link.path}/{purpose}/{link.receipt(purpose)}", request)
 
 
 def _wrong_number(request: HttpRequest, link: Link, *, answer: Answer) -> HttpResponse:
@@ -178,29 +178,32 @@ def _wrong_number(request: HttpRequest, link: Link, *, answer: Answer) -> HttpRe
     page = pages.page(
         "too_many",
         state="too-many-attempts",
-        language=_language(request, link),
+        language=language_of(request, link),
         brand=link.brand,
         reply_code=link.reply_code,
     )
     return page.response(429)
 
 
-def _status(request: HttpRequest, message_id: int | None, *, purpose: str, receipt: str, tagged: bool) -> HttpResponse:
+def _status(request: HttpRequest, message_id: int | None, *, purpose: str, receipt: str) -> HttpResponse:
     if message_id is None or not codes().check_receipt(message_id, purpose, receipt[:LONGEST_CODE]):
-        return _unknown(request)
-    link = find(message_id)
+        return unknown_page(request)
+    return after(request, find(message_id), purpose=purpose, receipt=receipt)
+
+
+def after(request: HttpRequest, link: Link | None, *, purpose: str, receipt: str) -> HttpResponse:
+    """Behind a receipt that was right."""
     if link is None:
-        return _unknown(request)
-    path = "/e/" + codes().encode_tagged(message_id) if tagged else "/" + codes().encode(message_id)
+        return unknown_page(request)
     if request.method == "POST":
-        return _afterwards(request, link, path=path, purpose=purpose, receipt=receipt)
-    return _status_page(request, link, purpose=purpose, path=path)
+        return _afterwards(request, link, purpose=purpose, receipt=receipt)
+    return _status_page(request, link, purpose=purpose)
 
 
-def _status_page(request: HttpRequest, link: Link, *, purpose: str, path: str) -> HttpResponse:
+def _status_page(request: HttpRequest, link: Link, *, purpose: str) -> HttpResponse:
     """Says what is true now: somebody may have come back, or left again, since this address was handed out."""
     standing = link.standing()
-    language = _language(request, link)
+    language = language_of(request, link)
     if standing.event_id is None:
         page = pages.page(
             "opted_in", state="opted-in", language=language, brand=link.brand, asked="lang" in request.GET
@@ -211,50 +214,50 @@ def _status_page(request: HttpRequest, link: Link, *, purpose: str, path: str) -
         state="opted-out" if purpose == "out" else "already-opted-out",
         language=language,
         brand=link.brand,
-        channel=link.channel,
         ask_reason=not standing.reason_given,
         thanks="thanks" in request.GET,
         consent_text=texts.text("consent", language=language, company=link.brand.name),
     ).response()
 
 
-def _afterwards(request: HttpRequest, link: Link, *, path: str, purpose: str, receipt: str) -> HttpResponse:
+def _afterwards(request: HttpRequest, link: Link, *, purpose: str, receipt: str) -> HttpResponse:
     """Why, or back again."""
     answer = Answer.of(request)
     standing = link.standing()
     if answer.opt_in:
         if standing.event_id is not None:  # pressed twice, it is one consent
             _back(request, link)
-        return _see_other(f"{path}/in/{codes().receipt(link.message_id, 'in')}", request)
+        return see_other(f"{link.path}/in/{link.receipt('in')}", request)
     reason = reasons.known(link.brand.company_id, answer.reason)
     if standing.event_id is None or not (reason or answer.comment):
-        return _see_other(f"{path}/{purpose}/{receipt}", request)
+        return see_other(f"{link.path}/{purpose}/{receipt}", request)
     if not standing.reason_given:
         consent.give_reason(
             company=link.company,
             address=link.address,
             event_id=standing.event_id,
-            source="landing",
+            source=link.source,
             reason=reason,
             comment=answer.comment,
+            evidence=evidence.of(request, language=language_of(request, link), said=""),
         )
-    return _see_other(f"{path}/{purpose}/{receipt}?thanks=1", request)
+    return see_other(f"{link.path}/{purpose}/{receipt}?thanks=1", request)
 
 
 def _back(request: HttpRequest, link: Link) -> None:
     """A consent of its own, with the words on the button as its proof."""
-    language = _language(request, link)
+    language = language_of(request, link)
     shown = texts.text("consent", language=language, company=link.brand.name)
     consent.opt_in(
         company=link.company,
         address=link.address,
-        source="landing",
+        source=link.source,
         campaign_id=link.campaign_id,
         campaign_name=link.campaign_name,
         message_id=link.message_id,
         evidence={
             **evidence.of(request, language=language, said=shown),
-            "method": "landing",
+            "method": link.source,
             "occurred_at": timezone.now().isoformat(),
         },
     )
@@ -263,7 +266,7 @@ def _back(request: HttpRequest, link: Link) -> None:
 def _form(
     request: HttpRequest, link: Link, *, answer: Answer | None = None, state: str = "form", hint: str = ""
 ) -> pages.Page:
-    language = _language(request, link)
+    language = language_of(request, link)
     if answer is None:
         return pages.page("form", state=state, language=language, brand=link.brand, channel=link.channel)
     return pages.render(
@@ -281,37 +284,43 @@ def _form(
 
 def _missed(request: HttpRequest) -> HttpResponse:
     if attempts.may_miss_again(network=network_of(request)):
-        return _unknown(request)
-    return pages.page("too_many", state="too-many-attempts", language=_language(request)).response(429)
+        return unknown_page(request)
+    return pages.page("too_many", state="too-many-attempts", language=language_of(request)).response(429)
 
 
 def _code_page(request: HttpRequest, *, state: str, typed: str = "") -> pages.Page:
     """The form for the code; keeps the language that was asked for, but does not take one for granted."""
-    facts = {"state": state, "language": _language(request), "asked": "lang" in request.GET}
+    facts = {"state": state, "language": language_of(request), "asked": "lang" in request.GET}
     return pages.render("code", typed=typed, **facts) if typed else pages.page("code", **facts)
 
 
-def _unknown(request: HttpRequest, *, typed: str = "") -> HttpResponse:
+def unknown_page(request: HttpRequest, *, typed: str = "") -> HttpResponse:
     return _code_page(request, state="unknown-link", typed=typed[:LONGEST_CODE]).response(404)
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:
-    response = pages.page("unavailable", state="unavailable", language=_language(request)).response(503)
+    response = pages.page("unavailable", state="unavailable", language=language_of(request)).response(503)
     response.headers["Retry-After"] = "60"
     return response
 
 
-def _language(request: HttpRequest, link: Link | None = None) -> str:
+def language_of(request: HttpRequest, link: Link | None = None) -> str:
+    asked, header = asked_language(request)
     return languages.choose(
-        asked=request.GET.get("lang", ""),
-        header=request.META.get("HTTP_ACCEPT_LANGUAGE", ""),
+        asked=asked,
+        header=header,
         contact=(link.language or "") if link else "",
         country=link.country if link else "",
         company=link.brand.language if link else "",
     )
 
 
-def _see_other(path: str, request: HttpRequest) -> HttpResponse:
+def asked_language(request: HttpRequest) -> tuple[str, str]:
+    """By the page's switch, and by the browser."""
+    return request.GET.get("lang", ""), request.META.get("HTTP_ACCEPT_LANGUAGE", "")
+
+
+def see_other(path: str, request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("lang", "")
     if asked.isascii() and asked.replace("-", "").isalnum():
         path += f"{'&' if '?' in path else '?'}lang={asked[:10]}"

@@ -3,14 +3,14 @@
 -- name: latest_messages
 -- Per company the newest marketing message that had left for this address when the reply came, newest first;
 -- of one company or (shared codes) of all. With `to`, only messages that showed that number or named it for replies.
--- Looks once per company into one_message_per_address (company_id, digest, …); reads only.
+-- Looks once per company through messages_to_v1; reads only.
 -- A message still queued counts when its batch is being handed over: its answer can be faster than our commit.
 SELECT m.company_id, m.id, m.campaign_id, coalesce(k.name, ''), m.country
 FROM accounts_company c
 CROSS JOIN LATERAL (
   SELECT x.company_id, x.id, x.campaign_id, x.country, coalesce(x.sent_at, b.claimed_at) AS left_at
   FROM messaging_message x JOIN messaging_batch b ON b.id = x.batch_id
-  WHERE x.company_id = c.id AND x.digest = %(digest)s AND x.category = 'marketing'
+  WHERE x.id IN (SELECT messages_to_v1(c.id, ARRAY[%(digest)s::bytea])) AND x.category = 'marketing'
     AND (x.status IN ('sent', 'delivered', 'failed', 'unknown') OR x.status = 'queued' AND b.status = 'handing')
     AND (%(to)s = '' OR %(to)s IN (ltrim(x.reply_code, '+'), ltrim(x.sender, '+')))
     -- Providers' clocks differ from ours a little.
@@ -23,8 +23,10 @@ ORDER BY m.left_at DESC NULLS LAST, m.id DESC;
 
 -- name: store
 -- One row per gateway and provider's id, whatever is delivered twice. No row comes back when it was known.
-INSERT INTO messaging_reply (company_id, gateway_id, provider_id, sender, digest, country, "to", text, meaning, received_at)
-VALUES (%(company)s, %(gateway)s, %(provider_id)s, %(sender)s, %(digest)s, %(country)s, %(to)s, %(text)s, '', %(received_at)s)
+INSERT INTO messaging_reply (company_id, gateway_id, provider_id, sender, digest, country, "to", text, meaning,
+  provider_meaning, received_at)
+VALUES (%(company)s, %(gateway)s, %(provider_id)s, %(sender)s, %(digest)s, %(country)s, %(to)s, %(text)s, '',
+  %(provider_meaning)s, %(received_at)s)
 ON CONFLICT (gateway_id, provider_id) DO NOTHING
 RETURNING id;
 

@@ -75,7 +75,12 @@ def _conversation(item: ReviewItem) -> list[Bubble]:
 
     Replies are taken from what was to be reviewed: on a shared number, others are about other companies.
     """
-    sent = Message.objects.filter(digest=item.digest, channel="sms").left_the_house().exclude(sent_at=None)
+    sent = (
+        Message.objects.to(item.company_id, bytes(item.digest))
+        .filter(channel="sms")
+        .left_the_house()
+        .exclude(sent_at=None)
+    )
     said = ReviewItem.objects.filter(digest=item.digest).select_related("reply")
     bubbles = [Bubble(m.sent_at, False, m.text) for m in sent.order_by("-sent_at")[:BUBBLES]]
     bubbles += [Bubble(i.reply.received_at, True, i.reply.text) for i in said.order_by("-pk")[:BUBBLES]]

@@ -39,6 +39,54 @@ def test_the_preview_follows_what_is_typed_without_saving(world, live_server, pa
     assert not Campaign.objects.of(world.acme).exists()
 
 
+def test_costly_characters_are_replaced_at_one_click(world, live_server, page, login, axe):
+    login(page, live_server, world.marketer, "/campaigns/new")
+    page.get_by_label("Customers").first.check()
+    page.get_by_label("Text").fill("It’s “on” – Zoë…")
+    preview = page.locator("#preview .panel:visible")
+    expect(preview).to_contain_text("UCS-2")
+    axe(page)
+    preview.locator("button.char", has_text="’").click()
+    expect(page.get_by_label("Text")).to_have_value("It's “on” – Zoë…")
+    preview.get_by_role("button", name="Replace all typographic signs").click()
+    expect(page.get_by_label("Text")).to_have_value('It\'s "on" - Zoë...')
+    expect(preview.get_by_role("button", name="Replace all typographic signs")).to_be_hidden()
+    preview.locator("button.char", has_text="ë").click()
+    expect(preview).to_contain_text("GSM-7")
+    assert not Campaign.objects.of(world.acme).exists()
+
+
+def test_a_letter_is_shown_as_page_and_as_text(world, live_server, page, login, axe):
+    login(page, live_server, world.marketer, "/campaigns/new")
+    page.get_by_label("Customers").first.check()
+    page.get_by_label("e-mail").check()
+    page.get_by_label("Subject").fill("Spring")
+    page.get_by_label("Preview line").fill("Only today")
+    page.get_by_label("Text").fill("## Sale\n\n**Now**, {first_name|you}: https://shop.example <script>x</script>")
+    letter = page.locator("#preview .panel:visible .page-html")
+    expect(letter.locator("strong")).to_have_text("Now")
+    expect(letter).to_contain_text("Sanne")
+    expect(letter).to_contain_text("<script>x</script>")
+    expect(letter.get_by_role("link", name="Unsubscribe")).to_be_visible()
+    axe(page)
+    page.get_by_text("As plain text").click()
+    expect(page.locator("#preview .panel:visible .plain")).to_contain_text("**Now**")
+
+
+def test_a_test_is_sent_from_the_composer(world, live_server, page, login, axe):
+    login(page, live_server, world.marketer, "/campaigns/new")
+    page.get_by_label("Name", exact=True).fill("Spring")
+    page.get_by_label("Customers").first.check()
+    page.get_by_label("Text").fill("Sale today")
+    page.get_by_role("button", name="Save and send a test").click()
+    page.get_by_label("Send a test to").fill("+31687654321")
+    axe(page)
+    page.get_by_role("button", name="Send the test").click()
+    expect(page.get_by_text("on its way to 1 address")).to_be_visible()
+    expect(page.locator(".history")).to_contain_text("sent a test to 1 address")
+    assert Message.objects.of(world.acme).get().campaign_id is None
+
+
 def test_only_the_fields_of_the_channel_are_shown(world, live_server, page, login):
     login(page, live_server, world.marketer, "/campaigns/new")
     expect(page.get_by_label("Subject")).to_be_hidden()

@@ -9,6 +9,8 @@ from django.test.utils import override_settings
 from playwright.sync_api import Page, expect
 
 from addressbook.models import Suppression
+from messaging.models import Message
+from optout import portal
 from optout.codes import ALPHABET
 from tests import make
 from tests.browser.reading import complaints, does_not_scroll_sideways, keep
@@ -160,14 +162,14 @@ def test_everything_works_with_the_keyboard(short_host, world, message, open_pag
     state(page, "opted-out")
 
 
-@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("language", ["en", "ar", "he", "uk"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_can_be_read_by_everybody(short_host, world, message, open_page, browser, language, scheme):
     """axe finds nothing, nothing scrolls sideways at 320 px, on every page a recipient may meet."""
     page = open_page(
         short_host + links.path(message), language=language, scheme=scheme, viewport={"width": 320, "height": 640}
     )
-    assert (page.locator("html").get_attribute("dir") == "rtl") == (language == "ar")
+    assert (page.locator("html").get_attribute("dir") == "rtl") == (language in {"ar", "he"})
 
     def read(name: str) -> None:
         state(page, name)
@@ -201,6 +203,60 @@ def test_every_page_can_be_read_by_everybody(short_host, world, message, open_pa
     read("unknown-link")
     page.goto(short_host)
     read("code")
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "he", "uk"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_company_s_own_page_can_be_read_by_everybody(
+    short_host, world, message, open_page, browser, language, scheme
+):
+    page = open_page(f"{short_host}/c/acme", language=language, scheme=scheme, viewport={"width": 320, "height": 640})
+
+    def read(name: str, shown: str) -> None:
+        state(page, name)
+        assert complaints(page, browser) == []
+        assert does_not_scroll_sideways(page)
+        keep(page, f"landing-portal-{shown}-{language}-{scheme}")
+
+    read("form", "form")
+    page.locator("[name=address]").fill("nobody")
+    page.locator("form button").click()
+    read("invalid-number", "invalid")
+    page.locator("[name=address]").fill(PHONE)
+    page.locator("form button").click()
+    read("code", "code")
+    page.locator("[name=code]").fill("1")
+    page.locator("form button").click()
+    read("wrong-code", "wrong")
+    portal.send_waiting()
+    page.locator("[name=code]").fill(the_code())
+    page.locator("form button").click()
+    read("opted-out", "out")
+    for _n in range(portal.PER_ADDRESS_AND_HOUR):
+        page.goto(f"{short_host}/c/acme")
+        page.locator("[name=address]").fill(PHONE)
+        page.locator("form button").click()
+    read("too-many-attempts", "many")
+
+
+def test_out_without_a_link_and_in_another_language(short_host, world, message, open_page):
+    page = open_page(f"{short_host}/c/acme")
+    page.get_by_label("Phone number or e-mail address").fill(world.contact.email)
+    page.get_by_role("button", name="Send the code").click()
+    page.get_by_role("link", name="Nederlands").click()
+    state(page, "code")
+    portal.send_waiting()
+
+    page.get_by_label("Code").fill(the_code())
+    page.get_by_role("button", name="Stop deze berichten").click()
+
+    state(page, "opted-out")
+    assert Suppression.objects.of(world.acme).filter(address=world.contact.email).exists()
+
+
+def the_code() -> str:
+    sent = Message.objects.across_companies().filter(category="transactional").latest("pk")
+    return re.search(r"\b[0-9]{6}\b", sent.text)[0]
 
 
 def test_a_long_name_breaks_instead_of_the_page(short_host, world, message, open_page):

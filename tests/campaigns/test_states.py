@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.scoping import company_scope
 from addressbook import consent
 from campaigns import audience, dispatch
+from campaigns.audit import Who
 from campaigns.models import Campaign, WrongState
 from messaging.addresses import Address
 from messaging.gateways import ADAPTERS, Simulator
@@ -254,7 +255,7 @@ def test_a_duplicate_is_a_new_draft_with_the_same_text_and_audience(world, crowd
     campaign.exclude_groups.set([world.customers])
     campaign.launch()
 
-    copy = campaign.duplicate(by=world.owner.user)
+    copy = campaign.duplicate(by=Who.person(world.owner.user))
 
     assert (copy.status, copy.launched_at, copy.scheduled_at, copy.audience) == ("draft", None, None, 0)
     assert (copy.body, copy.opt_out_text, copy.sender) == (campaign.body, campaign.opt_out_text, campaign.sender)

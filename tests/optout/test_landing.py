@@ -133,7 +133,7 @@ def test_no_cookie_is_ever_set(client, message):
 
 
 def test_opening_a_page_costs_one_look_up_and_leaving_one_act_more(client, message):
-    """The act is one transaction: a lock, the contact's other address, the ledger's function."""
+    """The act is one call of the database: a lock, the contact's other address, the ledger."""
     client.get(links.path(message))  # the page is kept from here on
 
     with CaptureQueriesContext(connection) as opened:
@@ -142,7 +142,7 @@ def test_opening_a_page_costs_one_look_up_and_leaving_one_act_more(client, messa
         client.post(links.path(message), {"phone": PHONE})
 
     assert len(opened) == 1
-    assert len([query for query in left.captured_queries if "SAVEPOINT" not in query["sql"]]) <= 4
+    assert len(left) == 2
     assert not any(PHONE in query["sql"] for query in left.captured_queries[:1])
 
 
@@ -154,7 +154,7 @@ def test_opening_a_page_costs_one_look_up_and_leaving_one_act_more(client, messa
     [
         ("?lang=fr", "de", "nl", PHONE, "fr"),
         ("?lang=xx", "de-AT,de;q=0.9", "nl", PHONE, "de"),
-        ("", "pl;q=1, fr;q=0.5", "nl", PHONE, "fr"),
+        ("", "ja;q=1, fr;q=0.5", "nl", PHONE, "fr"),
         ("", "fr;q=0, de;q=0.3", "nl", PHONE, "de"),
         ("", "", "fr", PHONE, "fr"),
         ("", "", "", PHONE, "nl"),  # by the country of the number

@@ -79,7 +79,7 @@ def test_an_opt_out_that_waits_too_long_was_not_recorded(client, world, setting)
 
 @really
 @pytest.mark.parametrize("sqlstate", ["53100", "53200", "53300", "57014", "25006"])
-@pytest.mark.parametrize("at", ["messaging_message", "consent_opt_out_v1"])
+@pytest.mark.parametrize("at", ["messaging_message", "consent_leave_v1"])
 def test_whatever_the_server_says_nobody_is_told_that_it_was_recorded(client, world, sqlstate, at):
     message = links.message(world.acme, PHONE)
 
@@ -95,7 +95,7 @@ def test_whatever_the_server_says_nobody_is_told_that_it_was_recorded(client, wo
 def test_what_passes_is_tried_again_and_recorded_once(client, world, sqlstate):
     message = links.message(world.acme, PHONE)
 
-    with failing(sqlstate, times=2, at="consent_opt_out_v1"):
+    with failing(sqlstate, times=2, at="consent_leave_v1"):
         assert ask(client, "post", links.path(message), {"phone": PHONE}).status_code == 303
     assert ConsentEvent.objects.of(world.acme).filter(channel="sms").count() == 1
 
@@ -104,7 +104,7 @@ def test_what_passes_is_tried_again_and_recorded_once(client, world, sqlstate):
 def test_what_does_not_pass_is_given_up(client, world):
     message = links.message(world.acme, PHONE)
 
-    with failing("40001", times=99, at="consent_opt_out_v1"):
+    with failing("40001", times=99, at="consent_leave_v1"):
         response = ask(client, "post", links.path(message), {"phone": PHONE})
 
     assert (response.status_code, state(response)) == (503, "unavailable")
@@ -128,7 +128,7 @@ def test_a_lost_connection_is_a_failure_and_then_forgotten(client, world):
 def test_one_click_is_not_acknowledged_either(client, world):
     mail = links.message(world.acme, world.contact.email, subject="Sale")
 
-    with failing("53100", times=1, at="consent_opt_out_v1"):
+    with failing("53100", times=1, at="consent_leave_v1"):
         response = ask(client, "post", links.path(mail), {"List-Unsubscribe": "One-Click"})
 
     assert response.status_code == 503
@@ -213,7 +213,7 @@ def test_neither_code_nor_number_nor_words_are_logged(client, world, caplog):
 def test_a_failure_is_logged_without_the_link(client, world, caplog):
     message = links.message(world.acme, PHONE)
 
-    with failing("53100", times=1, at="consent_opt_out_v1"):
+    with failing("53100", times=1, at="consent_leave_v1"):
         ask(client, "post", links.path(message), {"phone": PHONE, "comment": "my secret"})
 
     assert "53100" in caplog.text

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
+from django.conf import settings
 from django.test.utils import override_settings
 
 from accounts.models import Company
-from optout import reasons
+from messaging.segments import measure
+from optout import destinations, lines, reasons
 from optout.landing import languages, link, pages, texts
 from optout.models import Reason
 from tests.optout import links
@@ -49,6 +52,33 @@ def test_every_language_says_everything(language):
         assert set(re.findall(r"\{.*?\}", theirs[name])) == set(re.findall(r"\{.*?\}", english[name])), name
 
 
+def test_the_official_languages_of_the_union_are_there_and_some_more():
+    union = "bg hr cs da nl en et fi fr de el hu ga it lv lt mt pl pt ro sk sl es sv"
+
+    assert set(ALL) == {*union.split(), *["af", "zu", "nb", "is", "tr", "uk", "ar", "he"]}
+
+
+@pytest.mark.parametrize("language", ALL)
+def test_the_code_for_the_portal_is_one_short_message(language):
+    """In the cheap alphabet, where the language can be written in it."""
+    said = texts.template("pin_message", language=language)
+    size = measure(said.replace("{code}", "123456").replace("{company}", "Acme"))
+
+    assert size.segments <= (2 if size.encoding == "UCS-2" else 1)
+    assert size.encoding == "GSM-7" or language in ["cs", "sk", "lv", "hu", "ga", "is", "el", "bg", "uk", "he", "ar"]
+
+
+@pytest.mark.parametrize("language", ALL)
+def test_every_language_has_an_opt_out_line_for_every_method(language):
+    ours = tomllib.loads((destinations.DATA / "texts.toml").read_text("utf-8"))[language]
+
+    assert ours.keys() == {"reply", "link", "email"}
+    for method, line in ours.items():
+        lines.check(line, method=method)
+        assert len(line) < 50
+        assert method == "email" or measure(line).encoding == "GSM-7" or language in {"ar", "he"}
+
+
 @pytest.mark.parametrize("language", LOOK)
 def test_the_words_are_those_of_the_look(language):
     said = [texts.text(name, language=language, company="Acme") for name in ("heading", "label", "done")]
@@ -58,6 +88,14 @@ def test_the_words_are_those_of_the_look(language):
 
 def test_the_english_reasons_are_the_ones_a_company_starts_with():
     assert texts._read()["en"]["reasons"] == dict(reasons.DEFAULTS)
+
+
+def test_templates_name_only_texts_that_there_are():
+    known = texts._read()["en"].keys() | set(pages.OWN_TEXTS.values())
+
+    for template in (settings.BASE_DIR / "templates" / "landing").glob("*.html"):
+        for name in re.findall(r"\bt\.([a-z_]+)", template.read_text("utf-8")):
+            assert name in known, (template.name, name)
 
 
 @pytest.mark.parametrize("language", ALL)
@@ -94,10 +132,11 @@ def test_a_companys_own_reasons_stay_as_it_wrote_them(page, client, world):
     assert said.count('name="reason"') == 2
 
 
-def test_arabic_runs_from_right_to_left_and_its_number_does_not(db):
-    said = pages.render("form", state="form", language="ar", brand=brand(), channel="sms").body.decode()
+@pytest.mark.parametrize("language", ["ar", "he"])
+def test_some_languages_run_from_right_to_left_and_their_numbers_do_not(db, language):
+    said = pages.render("form", state="form", language=language, brand=brand(), channel="sms").body.decode()
 
-    assert '<html lang="ar" dir="rtl">' in said
+    assert f'<html lang="{language}" dir="rtl">' in said
     assert re.search(r'<input[^>]*name="phone"[^>]*dir="ltr"', said)
     assert "<bdi>Acme</bdi>" in said
 
@@ -110,6 +149,13 @@ def test_arabic_runs_from_right_to_left_and_its_number_does_not(db):
         ("", "", "", "ZA", "en"),
         ("", "", "", "MA", "ar"),
         ("", "", "", "BR", "pt"),
+        ("", "", "", "NO", "nb"),
+        ("", "no,en;q=0.5", "", "", "nb"),
+        ("", "nn-NO", "", "", "nb"),
+        ("", "iw", "", "", "he"),
+        ("", "", "", "MT", "en"),
+        ("", "mt", "", "MT", "mt"),
+        ("", "", "", "UA", "uk"),
         ("", "*", "de-CH", "NL", "de"),
         ("", "zh", "ja", "JP", "en"),
         ("<b>", "\x00;q=x", "", "", "en"),

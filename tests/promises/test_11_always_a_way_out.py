@@ -8,7 +8,7 @@ import tomllib
 import phonenumbers
 import pytest
 
-from addressbook.models import Suppression
+from addressbook.models import GroupContact, Suppression
 from campaigns import audience, dispatch
 from messaging.addresses import Address
 from messaging.models import Gateway, HandsetMessage, Message, Sender
@@ -36,7 +36,10 @@ def everywhere(world):
     for country in [*COUNTRIES, "UY"]:
         number = phonenumbers.example_number_for_type(country, phonenumbers.PhoneNumberType.MOBILE)
         phone = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        make.contact(world.acme, phone, group=group, country=country)
+        if phone == world.contact.phone:
+            GroupContact.objects.create(company=world.acme, group=group, contact=world.contact)
+        else:
+            make.contact(world.acme, phone, group=group, country=country)
     Sender.objects.create(company=world.acme, value="ACME", kind="alphanumeric")
     Sender.objects.create(company=world.acme, value="+31970102030", kind="long_code", country="NL")
     for country in ("FR", "GB", "BE"):
@@ -53,10 +56,8 @@ def test_every_message_shows_its_way_out(world, everywhere, sender, body):
     dispatch.run(category="marketing")
 
     sent = HandsetMessage.objects.of(world.acme)
-    assert (
-        sent.count() + campaign.__class__.objects.of(world.acme).get(pk=campaign.pk).left_out_no_way
-        == len(COUNTRIES) + 1
-    )
+    campaign.refresh_from_db()
+    assert sent.count() + campaign.left_out_no_way == len(COUNTRIES) + 1
     assert sent.count() > len(COUNTRIES) / 2
     messages = Message.objects.of(world.acme).in_bulk()
     for handset in sent:
@@ -124,5 +125,5 @@ def test_the_reply_that_the_line_asks_for_ends_the_marketing(world):
     replies.receive(gateway=Gateway.objects.of(world.acme).get(), provider_id="1", sender=PHONE, to="36179", text=word)
 
     digests = [bytes(s.digest) for s in Suppression.objects.of(world.acme).filter(channel="sms")]
-    assert digests == [bytes(Message.objects.of(world.acme).get().digest)]
+    assert digests == [bytes(Message.objects.of(world.acme).get(campaign=campaign).digest)]
     assert Address("sms", PHONE).country == "NL"

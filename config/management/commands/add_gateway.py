@@ -3,12 +3,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from config.management import arguments
-from messaging.gateways.providers import PROVIDERS, InvalidSettings
+from messaging.gateways import ADAPTERS, InvalidSettings
 from messaging.models import Gateway
 
 
@@ -24,11 +23,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         kind, company = options["kind"], arguments.company(options["company"])
-        if kind not in PROVIDERS:
-            raise CommandError(f"There is no gateway “{kind}”. Available: {', '.join(sorted(PROVIDERS))}.")
+        offered = {name: adapter for name, adapter in ADAPTERS.items() if adapter.is_offered}
+        if kind not in offered:
+            raise CommandError(f"There is no gateway “{kind}”. Available: {', '.join(sorted(offered))}.")
         values = _pairs(options["pairs"])
         try:
-            PROVIDERS[kind].check(values)
+            offered[kind].account.check(values, label=offered[kind].label)
         except InvalidSettings as problem:
             raise CommandError(f"--set: {problem}") from problem
         with transaction.atomic():
@@ -37,11 +37,9 @@ class Command(BaseCommand):
             if default:
                 of_company.update(is_default=False)
             gateway = Gateway.objects.create(company=company, kind=kind, is_default=default, settings=values)
-        hooks = f"{settings.APP_URL}/hooks/{kind}/{gateway.token}"
         # The id is the unguessable one of the webhook addresses, not the row's.
-        self.stdout.write(
-            json.dumps({"id": str(gateway.token), "inbound": f"{hooks}/inbound", "status": f"{hooks}/status"})
-        )
+        hooks = {hook: gateway.hook_url(hook) for hook in ("inbound", "status")}
+        self.stdout.write(json.dumps({"id": str(gateway.token), **hooks}))
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
