@@ -12,7 +12,6 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scoping import CompanyModel
-
 from lib import zones
 
 

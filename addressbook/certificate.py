@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Company
-from addressbook import seals, timeline
+from addressbook import reasons, seals, timeline
 from addressbook.models import ConsentEvent, Evidence, LedgerSeal, Suppression
 from lib import sql
 from messaging.models import Message
@@ -60,6 +60,10 @@ class Line:
     @property
     def evidence_hash(self) -> str:
         return bytes(self.event.evidence_hash).hex()
+
+    @property
+    def reason(self) -> str:
+        return reasons.text(self.event.reason, company=self.event.company_id)
 
     @property
     def erased_at(self) -> datetime | None:

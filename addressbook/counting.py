@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 #: So many rows are counted one by one.
-MOST = 10_000
+MOST = 1_000
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import re
 import unicodedata
 from typing import Any
 
-from django.db.models import F, Func, QuerySet, TextField, Value
+from django.db import connection, transaction
+from django.db.models import F, Func, Q, QuerySet, TextField, Value
 from django.db.models.fields import BooleanField
 from django.db.models.functions import Concat
 
@@ -23,6 +24,8 @@ MOST_WORDS = 6
 FEWEST_DIGITS = 3
 #: So many contacts can be read one by one while somebody waits.
 FEW = 20_000
+#: More matches than this are so frequent that the newest of them are near.
+MANY = 4_000
 SEPARATORS = "@.-_+'’,;:()/&\"\t\n\u00a0"
 _BETWEEN_WORDS = re.compile(f"[\\s{re.escape(SEPARATORS)}]+")
 _GRAM = 4
@@ -37,19 +40,27 @@ def contacts(rows: ContactQuerySet, text: str, *, country: str, company: int) ->
     address = _address(text, country=country)
     if address and (exact := rows.with_address(address)).exists():
         return exact
+    everybody = Contact.objects.of(company)
     if digits := _digits(text):
-        return rows.filter(_matches(_CONTACT, _digits_query(company, digits)), phone__contains=digits)
-    found = rows.none()
-    if query := _words_query(company, text):
-        found = rows.filter(_matches(_CONTACT, query))
-        for part in text.split()[:MOST_WORDS]:
-            if "@" in part:
-                found = found.filter(email__icontains=part)
-    if not found.exists() and _few(Contact.objects.of(company)):
-        # A small address book is read through: there the middle of a word is found as well.
-        found = rows.alias(written=Concat("first_name", Value(" "), "last_name", Value(" "), "email"))
-        for word in text.split()[:MOST_WORDS]:
-            found = found.filter(written__icontains=word)
+        return _narrowed(rows, everybody, _matches(_CONTACT, _digits_query(company, digits)), Q(phone__contains=digits))
+    words = _words(text)
+    # Says nothing that the words do not, but costs little where rows are read one by one.
+    plainly = Q(*[Q(written__icontains=word) for word in words])
+    for part in text.split()[:MOST_WORDS]:
+        if "@" in part:
+            plainly &= Q(email__icontains=part)
+    if words:
+        found = _narrowed(
+            _written(rows), _written(everybody), _matches(_CONTACT, _words_query(company, words)), plainly
+        )
+        if found.exists() or not _few(everybody):
+            return found
+    elif not _few(everybody):
+        return rows.none()
+    # A small address book is read through: there the middle of a word is found as well.
+    found = _written(rows)
+    for word in text.split()[:MOST_WORDS]:
+        found = found.filter(written__icontains=word)
     return found
 
 
@@ -62,16 +73,32 @@ def suppressions(rows: QuerySet[Suppression], text: str, *, country: str, compan
         exact = rows.filter(channel=address.channel, digest=address.digest(digest_key()))
         if exact.exists():
             return exact
-    if digits := _digits(text):
-        return rows.filter(_matches(_SUPPRESSION, _digits_query(company, digits)), address__contains=digits)
-    found = rows.none()
-    if query := _words_query(company, text):
-        found = rows.filter(_matches(_SUPPRESSION, query))
-        if "@" in text:
-            found = found.filter(address__icontains=text.strip())
-    if not found.exists() and _few(Suppression.objects.of(company)):
-        found = rows.filter(address__icontains=text.strip())
-    return found
+    everything = Suppression.objects.of(company)
+    part = _digits(text) or text.strip()
+    plainly = Q(address__icontains=part) if _digits(text) or "@" in text else Q()
+    query = _digits_query(company, part) if _digits(text) else _words_query(company, _words(text))
+    if query:
+        found = _narrowed(rows, everything, _matches(_SUPPRESSION, query), plainly)
+        if found.exists() or not _few(everything):
+            return found
+    return rows.filter(address__icontains=part) if _few(everything) else rows.none()
+
+
+def _written(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.alias(written=Concat("first_name", Value(" "), "last_name", Value(" "), "email"))
+
+
+def _narrowed(rows: QuerySet[Any], everything: QuerySet[Any], match: Func, plainly: Q) -> QuerySet[Any]:
+    """`rows` that match. When few of `everything` do, they are found first: the planner cannot know how often a part
+    of a word occurs, and when it expects too many it reads millions of rows in search of the newest."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # By the index of words and in no other way.
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+        found = list(everything.filter(match).filter(plainly).order_by().values_list("pk", flat=True)[: MANY + 1])
+        cursor.execute("SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = on")
+    if len(found) <= MANY:
+        return rows.filter(pk__in=found)
+    return rows.filter(plainly).filter(match)
 
 
 _CONTACT = Func(
@@ -91,9 +118,12 @@ def _few(rows: QuerySet[Any]) -> bool:
     return not rows.order_by("pk").values("pk")[FEW : FEW + 1].exists()
 
 
-def _words_query(company: int, text: str) -> str:
-    """All words of the text, each as the beginning of one."""
-    words = [word for word in _BETWEEN_WORDS.split(text.lower()) if word][:MOST_WORDS]
+def _words(text: str) -> list[str]:
+    return [word for word in _BETWEEN_WORDS.split(text.lower()) if word][:MOST_WORDS]
+
+
+def _words_query(company: int, words: list[str]) -> str:
+    """All words, each as the beginning of one."""
     return " & ".join(f"{_quoted(f'{company}:{word}')}:*" for word in words)
 
 

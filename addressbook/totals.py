@@ -14,8 +14,8 @@ from lib import sql
 
 STATEMENTS = sql.named(Path(__file__).parent / "sql" / "totals.sql")
 #: Address books up to this size are counted whenever somebody looks.
-MOST_COUNTED = 50_000
-RUNS, LENGTH = 50, 100
+MOST_COUNTED = 20_000
+RUNS, LENGTH = 20, 100
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Totals:
 
 def of(company: Company, *, most: int = MOST_COUNTED) -> Totals:
     """Exact for most companies. A large address book is estimated: its size from the planner's statistics, the shares
-    from a few thousand of its contacts."""
+    from two thousand of its contacts."""
     contacts = Contact.objects.of(company)
     if not contacts.order_by("pk").values("pk")[most : most + 1].exists():
         return Totals(*_run("totals", company=company.pk))

@@ -69,10 +69,51 @@ class _Person:
     results: list[Result] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Prepared:
+    """A row with all that is known of it before the database is asked."""
+
+    row: Mapping[str, Any]
+    identity: dict[str, bytes]
+    refusal: Result | None
+    #: Its columns as a new contact, in the order of COPY_CONTACTS, without id, company and times.
+    values: tuple[Any, ...]
+
+
+def prepare(rows: Iterable[Mapping[str, Any]]) -> list[Prepared]:
+    """For `upsert`; asks the database nothing, so a thread can do it while another chunk is written."""
+    key = digest_key()
+    prepared = []
+    for row in rows:
+        phone, email = row.get("phone"), row.get("email")
+        identity = {}
+        if phone is not None:
+            identity["sms"] = phone.digest(key)
+        if email is not None:
+            identity["email"] = email.digest(key)
+        refusal = _refusal(row, identity)
+        values: tuple[Any, ...] = ()
+        if refusal is None:
+            attributes = {k: v for k, v in (row.get("attributes") or {}).items() if v is not None}
+            values = (
+                phone and phone.value,
+                identity.get("sms"),
+                email and email.value,
+                identity.get("email"),
+                row.get("first_name") or "",
+                row.get("last_name") or "",
+                row.get("language") or "",
+                (phone and phone.country) or row.get("country") or "",
+                json.dumps(attributes, ensure_ascii=False) if attributes else "{}",
+            )
+        prepared.append(Prepared(row, identity, refusal, values))
+    return prepared
+
+
 def upsert(
     *,
     company: Company,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]] | Sequence[Prepared],
     known: str = "overwrite",
     groups: Iterable[Group | str] = (),
 ) -> list[Result]:
@@ -86,10 +127,13 @@ def upsert(
     if known not in ("overwrite", "fill", "skip"):
         raise ValueError(known)
     common = list(groups)
+    prepared = [row for row in rows if isinstance(row, Prepared)]
+    if len(prepared) != len(rows):
+        prepared = prepare(row for row in rows if not isinstance(row, Prepared))
     for attempt in range(1, TRIES + 1):
         try:
             with transaction.atomic():
-                return _Upsert(company, known).run(rows, common)
+                return _Upsert(company, known).run(prepared, common)
         except (IntegrityError, OperationalError):
             # Somebody else wrote the same contact between our look and our write.
             if attempt == TRIES or connection.connection is None or connection.connection.closed:
@@ -108,39 +152,34 @@ class _Upsert:
         self.touched: dict[int, _Person] = {}
         self.covered: list[_Person] = []
         #: Rows of people whom nobody else in this call or in the table has to do with.
-        self.fresh: list[tuple[Result, Mapping[str, Any], dict[str, bytes], set[int]]] = []
+        self.fresh: list[tuple[Result, Prepared, set[int]]] = []
         self.fresh_gained: list[consent.Gained] = []
 
-    def run(self, rows: Sequence[Mapping[str, Any]], common: list[Group | str]) -> list[Result]:
+    def run(self, rows: list[Prepared], common: list[Group | str]) -> list[Result]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s)", [self.company.pk, UPSERT_LOCK])
-        identities = [self._identities(row) for row in rows]
-        refusals = [_refusal(row, identity) for row, identity in zip(rows, identities, strict=True)]
-        fine = [row for row, refusal in zip(rows, refusals, strict=True) if refusal is None]
-        ids = self._groups([row.get("groups") or () for row in fine], common)
+        ids = self._groups([ready.row.get("groups") or () for ready in rows if ready.refusal is None], common)
         everyone = {g.pk if isinstance(g, Group) else ids[g] for g in common}
+        identities = [ready.identity for ready in rows]
         self._read(identities, everyone | set(ids.values()))
         times = Counter(item for identity in identities for item in identity.items())
         results = []
-        for row, identity, refusal in zip(rows, identities, refusals, strict=True):
-            result = refusal
+        for ready in rows:
+            identity = ready.identity
+            result = ready.refusal
             if result is None:
-                names = row.get("groups")
+                names = ready.row.get("groups")
                 member_of = everyone | {ids[name] for name in names} if names else everyone
                 if all(times[item] == 1 and item not in self.people for item in identity.items()):
                     result = Result("created")
-                    self.fresh.append((result, row, identity, member_of))
+                    self.fresh.append((result, ready, member_of))
                 else:
-                    result = self._two_contacts(identity) or self._fold(row, identity, member_of)
+                    result = self._two_contacts(identity) or self._fold(ready.row, identity, member_of)
             results.append(result)
         self._write()
         self._insert_fresh()
         consent.cover(company=self.company, gained=self._gained())
         return results
-
-    def _identities(self, row: Mapping[str, Any]) -> dict[str, bytes]:
-        found = {"sms": row.get("phone"), "email": row.get("email")}
-        return {channel: address.digest(self.key) for channel, address in found.items() if address is not None}
 
     def _two_contacts(self, identity: dict[str, bytes]) -> Result | None:
         if len({id(p) for p in map(self.people.get, identity.items()) if p}) > 1:
@@ -327,30 +366,13 @@ class _Upsert:
         with connection.cursor() as cursor:
             now, given = _new_ids(cursor, len(self.fresh))
             with connection.wrap_database_errors, cursor.copy(COPY_CONTACTS) as copy:
-                for (result, row, identity, _groups), pk in zip(self.fresh, given, strict=True):
+                for (result, ready, _groups), pk in zip(self.fresh, given, strict=True):
                     result.contact_id = pk
-                    phone, email = row.get("phone"), row.get("email")
-                    attributes = {k: v for k, v in (row.get("attributes") or {}).items() if v is not None}
-                    copy.write_row(
-                        (
-                            pk,
-                            phone and phone.value,
-                            identity.get("sms"),
-                            email and email.value,
-                            identity.get("email"),
-                            row.get("first_name") or "",
-                            row.get("last_name") or "",
-                            row.get("language") or "",
-                            (phone and phone.country) or row.get("country") or "",
-                            json.dumps(attributes, ensure_ascii=False) if attributes else "{}",
-                            self.company.pk,
-                            now,
-                            now,
-                        )
-                    )
-                    if phone and email:
+                    copy.write_row((pk, *ready.values, self.company.pk, now, now))
+                    if len(ready.identity) == 2:
+                        phone, email = ready.row["phone"], ready.row["email"]
                         self.fresh_gained += [consent.Gained(phone, email), consent.Gained(email, phone)]
-            joined = [(group, result.contact_id) for result, _, _, groups in self.fresh for group in groups]
+            joined = [(group, result.contact_id) for result, _, groups in self.fresh for group in groups]
             if joined:
                 cursor.execute(JOIN, [self.company.pk, [g for g, _ in joined], [c for _, c in joined]])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -14,7 +15,7 @@ from accounts.models import Company
 from api import fields
 from api.auth import ApiRequest, Key
 from api.problems import Problem, error, invalid, many_invalid, not_found
-from campaigns import audience, elsewhere, gate
+from campaigns import advertising, audience, elsewhere, gate
 from campaigns.models import Campaign
 from lib.keys import digest_key
 from messaging import segments
@@ -23,6 +24,7 @@ from messaging.models import Message
 from optout import links
 
 router = Router(tags=["messages"])
+log = logging.getLogger("stopgate.messages")
 LONGEST_TEXT = 10_000
 _NUMBER = re.compile(r"\+?[0-9]{3,15}", re.ASCII)
 
@@ -64,7 +66,11 @@ class Filters(BaseModel):
     to: str = ""
 
 
-@router.post("/messages", auth=Key("send"), response={202: MessageOut})
+class SentOut(MessageOut):
+    warning: str | None = Field(None, description="Said of a transactional text that reads like marketing.")
+
+
+@router.post("/messages", auth=Key("send"), response={202: SentOut})
 def send_message(request: ApiRequest, body: MessageBody) -> Status[Any]:
     """Send one text. Marketing gets its way out and is refused to who has opted out; transactional always passes."""
     to = fields.address(body.to, field="to", channel=body.channel or "")
@@ -96,7 +102,10 @@ def send_message(request: ApiRequest, body: MessageBody) -> Status[Any]:
         raise invalid(problem.field, "not_sendable", str(problem)) from problem
     except audience.NoGateway as problem:
         raise Problem(409, "no-gateway", "Set up a gateway first; there is nothing to send through.") from problem
-    return Status(202, shown(message))
+    warning = advertising.warning(body.body) if body.category == "transactional" else ""
+    if warning:
+        log.warning("message %s of company %s: transactional, but reads like marketing", message.pk, message.company_id)
+    return Status(202, {**shown(message), "warning": warning or None})
 
 
 @router.get("/messages/{int:message_id}", response=MessageOut)

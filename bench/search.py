@@ -11,7 +11,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.test import Client
+from django.test import Client, override_settings
 
 from accounts.models import Company, Member, User
 from addressbook.models import Contact, Group
@@ -66,8 +66,11 @@ def run() -> list[dict[str, object]]:
     client.force_login(user)
     people = _some(company)
     rows = []
+    # Static files need not have been collected.
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     for name, queries in {**_contact_lists(company, people), **_suppression_lists(people)}.items():
-        seconds, worst = _percentile(client, queries)
+        with override_settings(STORAGES={**settings.STORAGES, "staticfiles": plain}):
+            seconds, worst = _percentile(client, queries)
         note = f"95th percentile of {len(queries)}; slowest {worst * 1000:.0f} ms"
         rows.append(world.result(name, seconds=seconds, floor_seconds=LIMIT, goal=1.0, note=note))
     rows[0]["note"] = f"{rows[0]['note']}; {cost}"

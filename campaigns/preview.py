@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from addressbook.models import Contact
@@ -49,6 +50,11 @@ class Sample:
     def costly(self) -> list[plain.Costly]:
         """The characters that halve the room of an SMS."""
         return plain.costly(self.text, written=self.written)[:12] if self.encoding == "UCS-2" else []
+
+    @property
+    def shown_html(self) -> SafeString:
+        """A letter lets nothing through but what Markdown knows (campaigns/letter.py): a page of ours may show it."""
+        return mark_safe(self.html)  # noqa: S308
 
     @property
     def replaceable(self) -> bool:

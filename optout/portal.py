@@ -14,7 +14,7 @@ import uuid
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts import limits
@@ -128,7 +128,7 @@ def forget_old() -> None:
     PortalCode.objects.across_companies().filter(expires_at__lte=timezone.now()).delete()
 
 
-def _waiting():
+def _waiting() -> QuerySet[PortalCode]:
     rows = PortalCode.objects.across_companies().filter(handled_at=None, expires_at__gt=timezone.now())
     return rows.order_by("pk")
 

@@ -106,6 +106,7 @@ def test_pages_hold_no_script_and_no_style():
 @pytest.mark.parametrize("word", ["mark_safe", "csrf_exempt", "eval(", "exec(", "pickle", "shell=True"])
 def test_few_use_what_is_dangerous(word):
     allowed = {
+        "mark_safe": {"campaigns/preview.py"},  # HTML out of Markdown; tests/campaigns/test_letter.py
         "csrf_exempt": {"optout/landing/views.py", "optout/hooks/views.py", "config/trial_urls.py"},
     }
     pattern = re.compile(rf"(?<![\w.]){re.escape(word)}")

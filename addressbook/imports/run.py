@@ -27,7 +27,7 @@ from addressbook.imports.reading import Row
 from addressbook.many_opt_outs import Left
 from addressbook.models import Group, Import, ImportedContacts, RejectedRow
 from addressbook.models.ledger import Source
-from addressbook.upsert import Result, upsert
+from addressbook.upsert import Result, prepare, upsert
 from lib.wake import wake
 
 TASK = "addressbook.import_contacts"
@@ -105,7 +105,12 @@ def run(import_run: Import, *, until: float | None = None, chunks: int | None = 
 
     def read(chunk: list[tuple[int, list[str]]]) -> list[Row]:
         with translation.override(language):
-            return [reading.read(import_run, number, row) for number, row in chunk]
+            rows = [reading.read(import_run, number, row) for number, row in chunk]
+            if not import_run.is_of_opt_outs:
+                good = [row for row in rows if row.values is not None]
+                for row, ready in zip(good, prepare(row.values or {} for row in good), strict=True):
+                    row.ready = ready
+            return rows
 
     size = OPT_OUTS_AT_ONCE if import_run.is_of_opt_outs else CHUNK
     done = 0
@@ -174,7 +179,7 @@ def _upsert(progress: Import, good: list[Row]) -> None:
     chosen = Import.groups.through.objects.filter(import_id=progress.pk).values("group_id")
     groups = list(Group.objects.of(progress.company_id).filter(pk__in=chosen))
     results = upsert(
-        company=progress.company, rows=[row.values or {} for row in good], known=progress.known, groups=groups
+        company=progress.company, rows=[row.ready for row in good if row.ready], known=progress.known, groups=groups
     )
     for row, result in zip(good, results, strict=True):
         row.code, row.reason = result.code, result.detail

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -161,15 +161,15 @@ def _language(query: QueryDict, company: Company) -> str:
     return languages.choose(asked=query.get("language", ""), company=company.language)
 
 
-def _page(request: HttpRequest, *, words: WordsForm, logo: LogoForm, status: int = 200) -> HttpResponse:
-    company: Company = request.company  # type: ignore[attr-defined]
+def _page(request: MemberRequest, *, words: WordsForm, logo: LogoForm, status: int = 200) -> HttpResponse:
+    company = request.company
     names = texts.languages()
     page = {
         "words": words,
         "logo_form": logo,
         "portal": f"{settings.SHORT_URL}/c/{company.slug}",
         "own": [(code, names[code], said) for code, said in company.landing_texts.items() if code in names],
-        "may_edit": roles.allows(request.member.role, "owner"),  # type: ignore[attr-defined]
+        "may_edit": roles.allows(request.member.role, "owner"),
         "nav": "settings",
         **_preview(company, words),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import tracemalloc
@@ -120,18 +121,14 @@ def test_a_workbook_with_any_byte_changed_is_a_table_or_a_problem(data):
     content = bytearray(books.book(books.sheet(ROW, ROW), shared="<sst><si><t>x</t></si></sst>"))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with contextlib.suppress(FileProblem):
         lines(bytes(content))
-    except FileProblem as problem:
-        assert str(problem)
 
 
 @given(st.text(max_size=200))
 def test_any_xml_is_a_table_or_a_problem(text):
-    try:
-        lines(books.book(f"<worksheet><sheetData>{text}</sheetData></worksheet>".replace("\ud800", "")))
-    except FileProblem as problem:
-        assert str(problem)
+    with contextlib.suppress(FileProblem):
+        lines(books.book(f"<worksheet><sheetData>{text}</sheetData></worksheet>"))
 
 
 @given(st.lists(st.lists(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=9), max_size=5)))

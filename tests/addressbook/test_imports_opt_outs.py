@@ -24,6 +24,7 @@ from addressbook.models import (
 )
 from addressbook.seals import verify
 from messaging.addresses import Address
+from messaging.models import Batch, Gateway, Message
 from tests import make
 from tests.addressbook import books
 from tests.world import PHONE
@@ -74,7 +75,7 @@ def test_another_providers_list_becomes_opt_outs_with_the_file_as_evidence(impor
     found = imported(LIST)
     assert counts(found) == (3, 0, 1)
     assert Contact.objects.of(world.acme).count() == 1
-    event = ConsentEvent.objects.of(world.acme).get(reason="too many")
+    event = ConsentEvent.objects.of(world.acme).get(reason="too many", channel="sms")
     assert (event.type, event.source, event.occurred_at) == ("opt_out", "import", datetime(2024, 5, 1, 10, tzinfo=UTC))
     evidence = Evidence.objects.of(world.acme).get(event_id=event.pk)
     assert evidence.address == PHONE
@@ -140,7 +141,7 @@ def test_opt_outs_cannot_be_undone(imported, marketer, world):
     assert "/undo/" not in page
     marketer.post(f"/imports/{found.pk}/undo/")
     run.run_due()
-    assert Suppression.objects.of(world.acme).count() == 3
+    assert Suppression.objects.of(world.acme).filter(channel="sms").count() == 3
 
 
 def test_many_at_once_are_the_same_as_one_by_one(world):
@@ -192,6 +193,23 @@ def test_consent_in_a_file_is_kept_and_lifts_nothing(imported, world):
 NEW = b"phone,first name\n0612345678,Anna\n0687654321,Bo\n0611111111,Cas\n"
 
 
+def _written_to(contact: Contact) -> None:
+    gateway = Gateway.objects.of(contact.company_id).get()
+    batch = Batch.objects.create(
+        company_id=contact.company_id, gateway=gateway, category="transactional", due_at=timezone.now()
+    )
+    Message.objects.create(
+        company_id=contact.company_id,
+        contact=contact,
+        batch=batch,
+        channel="sms",
+        category="transactional",
+        address=contact.phone,
+        digest=contact.phone_digest,
+        created_at=timezone.now(),
+    )
+
+
 def _undo(marketer, found: Import) -> str:
     answer = marketer.post(f"/imports/{found.pk}/undo/", follow=True)
     run.run_due(seconds=600)
@@ -224,7 +242,7 @@ def test_who_was_changed_since_stays(imported, marketer, world):
 def test_after_a_message_it_can_no_longer_be_undone(imported, marketer, world):
     found = imported(NEW, CONTACTS)
     bo = Contact.objects.of(world.acme).get(phone="+31687654321")
-    make.message(make.campaign(world.acme), bo)
+    _written_to(bo)
     page = _undo(marketer, found)
     assert "have been written to since" in page
     assert found.status == "done"

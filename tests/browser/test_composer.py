@@ -67,7 +67,7 @@ def test_a_letter_is_shown_as_page_and_as_text(world, live_server, page, login, 
     expect(letter.locator("strong")).to_have_text("Now")
     expect(letter).to_contain_text("Sanne")
     expect(letter).to_contain_text("<script>x</script>")
-    expect(letter.get_by_role("link", name="Unsubscribe")).to_be_visible()
+    expect(letter.get_by_role("link", name="Afmelden")).to_be_visible()
     axe(page)
     page.get_by_text("As plain text").click()
     expect(page.locator("#preview .panel:visible .plain")).to_contain_text("**Now**")

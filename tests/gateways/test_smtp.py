@@ -213,3 +213,11 @@ def test_what_has_not_begun_in_time_is_looked_at_again_first(adapter, monkeypatc
     assert [o.verdict for o in outcomes] == [Verdict.ACCEPTED, Verdict.RETRYABLE]
     assert outcomes[1].retry_after == 0
     assert len(server.mails) == 1
+
+
+def test_a_letter_of_its_own_goes_beside_the_text(adapter):
+    _outcomes, server = send(adapter, Script(), mail(html="<!doctype html><p>Hello <b>Sanne</b></p>"))
+
+    got = parsed(server)
+    assert got.get_body(("plain",)).get_content().startswith("Hello Sanne,")
+    assert got.get_body(("html",)).get_content().strip() == "<!doctype html><p>Hello <b>Sanne</b></p>"
