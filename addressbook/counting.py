@@ -20,8 +20,12 @@ MOST = 1_000
 class Count:
     n: int
     exact: bool = True
+    #: At least so many; how many, nobody has looked.
+    or_more: bool = False
 
     def __str__(self) -> str:
+        if self.or_more:
+            return _("more than %(n)s") % {"n": intcomma(self.n)}
         return str(intcomma(self.n)) if self.exact else _("about %(n)s") % {"n": intcomma(self.n)}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -13,10 +15,11 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Company
 from addressbook import places, reasons, search
+from addressbook.counting import Count
 from addressbook.forms import CHANNELS, is_id
 from addressbook.models import ConsentEvent, Contact, Group, Suppression
 from addressbook.models.ledger import Source
-from addressbook.paging import LARGEST_ID
+from addressbook.paging import LARGEST_ID, Page, page
 
 
 class ContactFilter(forms.Form):
@@ -79,9 +82,32 @@ class ContactFilter(forms.Form):
         }
         return {name: str(label) for name, label in labels.items() if values[name]}
 
-    def found(self) -> Any:
+    @cached_property
+    def _sought(self) -> search.Sought:
+        return search.contacts(self.cleaned_data["q"], country=self.company.country, company=self.company.pk)
+
+    def count(self, shown: Page, rows: Any) -> Count:
+        """Of what was found. Many matches of a search are not counted again when nothing else narrows them."""
+        if self._sought.many and set(self.conditions) == {"q"}:
+            return Count(search.MANY, exact=False, or_more=True)
+        return shown.count(rows)
+
+    def page(self, prepared: Callable[[Any], Any]) -> Page:
+        """The newest after `after`. Frequent matches of a search are near; only when they are not, all are sorted."""
+        after = self.cleaned_data["after"]
+        if not self._sought.many:
+            return page(prepared(self.found()), after=after)
+        start = after or Contact.objects.of(self.company).order_by("-pk").values_list("pk", flat=True)[0] + 1
+        near = self.found(one_by_one=True).filter(pk__gte=start - search.NEAR, pk__lt=start)
+        found = page(prepared(near), after=after)
+        if found.next is not None:
+            return found
+        with search.by_index():
+            return page(prepared(self.found()), after=after)
+
+    def found(self, *, one_by_one: bool = False) -> Any:
         wanted = self.cleaned_data
-        rows = Contact.objects.of(self.company)
+        rows = search.written(Contact.objects.of(self.company))
         if wanted["state"]:
             rows = rows.reachable() if wanted["state"] == "reachable" else rows.opted_out()
         if wanted["country"]:
@@ -92,7 +118,7 @@ class ContactFilter(forms.Form):
             rows = rows.filter(memberships__group=wanted["group"])
         if wanted["opted_in"]:
             rows = rows.filter(pk__in=_opted_in(self.company, since=_beginning(wanted["opted_in"])))
-        return search.contacts(rows, wanted["q"], country=self.company.country, company=self.company.pk)
+        return self._sought.among(rows, one_by_one=one_by_one)
 
 
 def _beginning(period: str) -> datetime:
@@ -177,7 +203,8 @@ class SuppressionFilter(forms.Form):
         told = {name: wanted[name] for name in ("campaign", "reason") if wanted[name]}
         if told:
             rows = rows.filter(self._told(told))
-        return search.suppressions(rows, wanted["q"], country=self.company.country, company=self.company.pk)
+        sought = search.suppressions(wanted["q"], country=self.company.country, company=self.company.pk)
+        return sought.among(rows)
 
     def _told(self, told: dict[str, Any]) -> Exists:
         """What the ledger says of the opt-out; a reason may have been given after it, in a line of its own."""

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
@@ -15,7 +18,6 @@ from django.db.models.fields import BooleanField
 from django.db.models.functions import Concat
 
 from addressbook.models import Contact, Suppression
-from addressbook.models.contact import ContactQuerySet
 from lib.keys import digest_key
 from messaging.addresses import Address, InvalidAddress, parse
 
@@ -24,8 +26,10 @@ MOST_WORDS = 6
 FEWEST_DIGITS = 3
 #: So many contacts can be read one by one while somebody waits.
 FEW = 20_000
-#: More matches than this are so frequent that the newest of them are near.
+#: At most so many matches are fetched at once.
 MANY = 4_000
+#: More are so frequent that a page of them mostly stands among so many contacts.
+NEAR = 50_000
 SEPARATORS = "@.-_+'’,;:()/&\"\t\n\u00a0"
 _BETWEEN_WORDS = re.compile(f"[\\s{re.escape(SEPARATORS)}]+")
 _GRAM = 4
@@ -33,72 +37,96 @@ _NUMBER = re.compile(r"\+?[0-9]+", re.ASCII)
 _BETWEEN_DIGITS = re.compile(r"[\s.\-‐-―−/()\[\]·•\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 
 
-def contacts(rows: ContactQuerySet, text: str, *, country: str, company: int) -> QuerySet[Contact]:
-    """The contacts that `text` may mean. National numbers are read as `country`'s."""
+@dataclass(frozen=True)
+class Sought:
+    """What a text may mean, as conditions on rows; asked once, then used for the page, the count and the export."""
+
+    #: By the index of words.
+    match: Q | Func = field(default_factory=Q)
+    #: The same where rows are read one by one: it says nothing new, but costs little.
+    plainly: Q = field(default_factory=Q)
+    #: All that match, when they are at most MANY.
+    few: list[int] | None = None
+    many: bool = False
+
+    def among(self, rows: QuerySet[Any], *, one_by_one: bool = False) -> QuerySet[Any]:
+        """`one_by_one`: the rows are few enough to be read; IS TRUE keeps the index out."""
+        if self.few is not None:
+            return rows.filter(pk__in=self.few)
+        rows = rows.filter(self.plainly)
+        if not self.many:
+            return rows
+        return rows.filter(_is_true(self.match) if one_by_one else self.match)
+
+
+def contacts(text: str, *, country: str, company: int) -> Sought:
+    """National numbers are read as `country`'s."""
     if not text.strip():
-        return rows
+        return Sought()
+    everybody = written(Contact.objects.of(company))
     address = _address(text, country=country)
-    if address and (exact := rows.with_address(address)).exists():
-        return exact
-    everybody = Contact.objects.of(company)
+    if address and (exact := _keys(everybody.with_address(address))):
+        return Sought(few=exact)
     if digits := _digits(text):
-        return _narrowed(rows, everybody, _matches(_CONTACT, _digits_query(company, digits)), Q(phone__contains=digits))
+        return _sought(everybody, _matches(_CONTACT, _digits_query(company, digits)), Q(phone__contains=digits))
     words = _words(text)
-    # Says nothing that the words do not, but costs little where rows are read one by one.
     plainly = Q(*[Q(written__icontains=word) for word in words])
     for part in text.split()[:MOST_WORDS]:
         if "@" in part:
             plainly &= Q(email__icontains=part)
-    if words:
-        found = _narrowed(
-            _written(rows), _written(everybody), _matches(_CONTACT, _words_query(company, words)), plainly
-        )
-        if found.exists() or not _few(everybody):
-            return found
-    elif not _few(everybody):
-        return rows.none()
-    # A small address book is read through: there the middle of a word is found as well.
-    found = _written(rows)
-    for word in text.split()[:MOST_WORDS]:
-        found = found.filter(written__icontains=word)
+    found = _sought(everybody, _matches(_CONTACT, _words_query(company, words)), plainly) if words else Sought(few=[])
+    if found.few == [] and _few(everybody):
+        # A small address book is read through: there the middle of a word is found as well.
+        return Sought(plainly=Q(*[Q(written__icontains=word) for word in text.split()[:MOST_WORDS]]))
     return found
 
 
-def suppressions(rows: QuerySet[Suppression], text: str, *, country: str, company: int) -> QuerySet[Suppression]:
-    """The suppressions that `text` may mean; an erased address is found by its digest, so only when written in full."""
+def suppressions(text: str, *, country: str, company: int) -> Sought:
+    """An erased address is found by its digest, so only when it is written in full."""
     if not text.strip():
-        return rows
+        return Sought()
+    everything = Suppression.objects.of(company)
     address = _address(text, country=country)
     if address:
-        exact = rows.filter(channel=address.channel, digest=address.digest(digest_key()))
-        if exact.exists():
-            return exact
-    everything = Suppression.objects.of(company)
-    part = _digits(text) or text.strip()
-    plainly = Q(address__icontains=part) if _digits(text) or "@" in text else Q()
-    query = _digits_query(company, part) if _digits(text) else _words_query(company, _words(text))
-    if query:
-        found = _narrowed(rows, everything, _matches(_SUPPRESSION, query), plainly)
-        if found.exists() or not _few(everything):
-            return found
-    return rows.filter(address__icontains=part) if _few(everything) else rows.none()
+        exact = _keys(everything.filter(channel=address.channel, digest=address.digest(digest_key())))
+        if exact:
+            return Sought(few=exact)
+    digits = _digits(text)
+    part = digits or text.strip()
+    plainly = Q(address__icontains=part) if digits or "@" in text else Q()
+    query = _digits_query(company, digits) if digits else _words_query(company, _words(text))
+    found = _sought(everything, _matches(_SUPPRESSION, query), plainly) if query else Sought(few=[])
+    if found.few == [] and _few(everything):
+        return Sought(plainly=Q(address__icontains=part))
+    return found
 
 
-def _written(rows: QuerySet[Any]) -> QuerySet[Any]:
+def written(rows: Any) -> Any:
+    """With what the words of a contact are read from."""
     return rows.alias(written=Concat("first_name", Value(" "), "last_name", Value(" "), "email"))
 
 
-def _narrowed(rows: QuerySet[Any], everything: QuerySet[Any], match: Func, plainly: Q) -> QuerySet[Any]:
-    """`rows` that match. When few of `everything` do, they are found first: the planner cannot know how often a part
-    of a word occurs, and when it expects too many it reads millions of rows in search of the newest."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        # By the index of words and in no other way.
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
-        found = list(everything.filter(match).filter(plainly).order_by().values_list("pk", flat=True)[: MANY + 1])
-        cursor.execute("SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = on")
+def _sought(everything: QuerySet[Any], match: Func, plainly: Q) -> Sought:
+    """A few are found at once: the planner cannot know how often a part of a word occurs, and when it expects
+    too many it reads millions of rows in search of the newest."""
+    with by_index():
+        found = _keys(everything.filter(plainly).filter(match)[: MANY + 1])
     if len(found) <= MANY:
-        return rows.filter(pk__in=found)
-    return rows.filter(plainly).filter(match)
+        return Sought(few=found)
+    return Sought(match=match, plainly=plainly, many=True)
+
+
+@contextmanager
+def by_index() -> Iterator[None]:
+    """Queries inside find words by their index and in no other way."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+        yield
+        cursor.execute("SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = on")
+
+
+def _keys(rows: QuerySet[Any]) -> list[int]:
+    return list(rows.values_list("pk", flat=True))
 
 
 _CONTACT = Func(
@@ -112,6 +140,10 @@ def _matches(words: Func, query: str) -> Func:
     return Func(
         words, Value(query), template="(%(expressions)s::tsquery)", arg_joiner=" @@ ", output_field=BooleanField()
     )
+
+
+def _is_true(condition: Any) -> Func:
+    return Func(condition, template="(%(expressions)s IS TRUE)", output_field=BooleanField())
 
 
 def _few(rows: QuerySet[Any]) -> bool:

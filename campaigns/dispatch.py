@@ -69,11 +69,16 @@ def run(*, category: str, seconds: float = 20) -> bool:
     """Hand over batch after batch for about this long; True when there is more to do."""
     worker = uuid.uuid4()
     until = time.monotonic() + seconds
+    # Texts of one campaign are made by one composer, which knows the lines that it has filled.
+    composers: dict[tuple[int, int], Composer] = {}
     while time.monotonic() < until:
         batch = claim(worker=worker, category=category)
         if batch is None:
             return False
-        hand_over(batch, worker=worker)
+        composer = composers.get((batch.company_id, batch.campaign_id or 0)) if batch.campaign_id else None
+        if composer is None:
+            composer = composers[batch.company_id, batch.campaign_id or 0] = Composer.of(batch)
+        hand_over(batch, worker=worker, composer=composer)
     return True
 
 
@@ -85,10 +90,10 @@ def claim(*, worker: uuid.UUID, category: str) -> Batch | None:
     return Batch(**dict(zip(fields, rows[0], strict=True)))
 
 
-def hand_over(batch: Batch, *, worker: uuid.UUID) -> None:
+def hand_over(batch: Batch, *, worker: uuid.UUID, composer: Composer | None = None) -> None:
     """Steps 2 to 5 for a claimed batch."""
     gateway = Gateway.objects.of(batch.company_id).get(pk=batch.gateway_id)
-    composer = Composer.of(batch)
+    composer = composer or Composer.of(batch)
     for _attempt in range(3):
         looked_at = time.monotonic()
         rows = _look(batch, worker=worker, composer=composer)
@@ -117,16 +122,19 @@ def _look(batch: Batch, *, worker: uuid.UUID, composer: Composer) -> list[tuple[
 
 
 def _outgoing(row: tuple[Any, ...], *, composer: Composer) -> Outgoing:
-    text = row[TEXT] or composer.text(
-        message_id=row[ID],
-        channel=row[CHANNEL],
-        address=row[ADDRESS],
-        language=row[LANGUAGE],
-        method=row[METHOD],
-        reply_code=row[REPLY_CODE],
-        country=row[COUNTRY],
-        contact=row[FIRST_EXTRA:],
-    )
+    text, html = row[TEXT], ""
+    if not text:
+        how = {
+            "message_id": row[ID],
+            "channel": row[CHANNEL],
+            "language": row[LANGUAGE],
+            "method": row[METHOD],
+            "reply_code": row[REPLY_CODE],
+            "country": row[COUNTRY],
+            "contact": row[FIRST_EXTRA:],
+        }
+        text = composer.text(**how)
+        html = composer.html(**how) if row[CHANNEL] == "email" else ""
     return Outgoing(
         id=row[ID],
         channel=row[CHANNEL],
@@ -134,6 +142,7 @@ def _outgoing(row: tuple[Any, ...], *, composer: Composer) -> Outgoing:
         sender=row[SENDER],
         subject=row[SUBJECT] or composer.subject,
         text=text,
+        html=html,
         list_unsubscribe=unsubscribe_header(row[ID]) if row[CHANNEL] == "email" and row[METHOD] else "",
     )
 

@@ -105,7 +105,7 @@ def _sample(row: dict[str, Any], *, composer: Composer, campaign: Campaign, cont
         "reply_code": way.code,
         "country": country,
     }
-    text = composer.text(address="", contact=values, **arguments)
+    text = composer.text(contact=values, **arguments)
     size = measure(text)
     return Sample(
         country=country,

@@ -31,7 +31,25 @@ class Part:
 
     def value(self, values: Mapping[str, str]) -> str:
         """On one line, whatever stands in the address book."""
-        return _CONTROL.sub(" ", values.get(self.name) or "").strip() or self.fallback
+        value = values.get(self.name) or ""
+        if not value.isprintable():
+            value = _CONTROL.sub(" ", value)
+        return value.strip() or self.fallback
+
+
+#: Where the link of a message goes.
+LINK = Part("", "")
+
+
+def _joined(parts: list[str | Part]) -> list[str | Part]:
+    """With neighbouring literals as one."""
+    joined: list[str | Part] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part != "":
+            joined.append(part)
+    return joined
 
 
 class Template:
@@ -62,6 +80,26 @@ class Template:
             end = found.end()
         parts.append(body[end:])
         return cls([p for p in parts if p != ""])
+
+    def bind(self, fixed: Mapping[str, str], *, line: tuple[str, str, str]) -> list[str | Part]:
+        """The same text for one way out: what is the same for every recipient is filled in, and only the
+        fields that differ are left. `line` is the opt-out line before its link, a sign where there is one,
+        and after it; the link's place is LINK. Rendering what is left costs a fraction of rendering all."""
+        before, gap, after = line
+        way_out: list[str | Part] = [before, LINK, after] if gap else [before]
+        bound: list[str | Part] = []
+        for part in self.parts:
+            if isinstance(part, str):
+                bound.append(part)
+            elif part.name == OPT_OUT:
+                bound += way_out
+            elif part.name in fixed:
+                bound.append(part.value(fixed))
+            else:
+                bound.append(part)
+        if before + after and not self._places_line:
+            bound += ["\n", *way_out]
+        return _joined(bound)
 
     def render(self, values: Mapping[str, str], *, opt_out: str | None) -> str:
         """The line goes to its place, else on a line of its own at the end."""

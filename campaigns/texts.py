@@ -10,7 +10,7 @@ from accounts.models import Company
 from addressbook.models import Contact
 from campaigns.letter import Letter, Line
 from campaigns.models import Campaign, Trial
-from campaigns.rendering import Template
+from campaigns.rendering import LINK, Part, Template
 from messaging.models import Batch
 from messaging.models.message import Category
 from optout import destinations, lines
@@ -34,6 +34,7 @@ class Composer:
         self.fields = sorted(self.template.fields & CONTACT_FIELDS.keys()) if self.template else []
         self.attributes = sorted(f for f in (self.template.fields if self.template else ()) if f.startswith(ATTRIBUTE))
         self._lines: dict[tuple[str, ...], tuple[str, str, str]] = {}
+        self._bound: dict[tuple[str, ...], list[str | Part]] = {}
 
     @classmethod
     def of(cls, batch: Batch) -> Composer:
@@ -52,23 +53,33 @@ class Composer:
         *,
         message_id: int,
         channel: str,
-        address: str,
         language: str,
         method: str,
         reply_code: str,
         country: str,
         contact: Sequence[Any],
     ) -> str:
+        key = (channel, language, method, reply_code, country)
+        bound = self._bound.get(key)
+        if bound is None:
+            bound = self._bound[key] = self._bind(*key)
+        values: Mapping[str, str] | None = None
+        pieces = []
+        for part in bound:
+            if isinstance(part, str):
+                pieces.append(part)
+            elif part is LINK:
+                pieces.append(link(message_id, channel))
+            else:
+                values = values or self._values(contact)
+                pieces.append(part.value(values))
+        return "".join(pieces)
+
+    def _bind(self, channel: str, language: str, method: str, reply_code: str, country: str) -> list[str | Part]:
+        """The text for one way out, down to what differs from person to person."""
         assert self.template is not None
-        line = self.line(
-            message_id=message_id,
-            channel=channel,
-            language=language,
-            method=method,
-            reply_code=reply_code,
-            country=country,
-        )
-        return self.prefix(country, channel) + self.template.render(self._values(contact), opt_out=line)
+        line = self._parts(channel=channel, language=language, method=method, reply_code=reply_code, country=country)
+        return [self.prefix(country, channel), *self.template.bind({"company": self.company.name}, line=line)]
 
     def html(
         self,

@@ -86,7 +86,6 @@ def _send_one(campaign: Campaign, address: Address, *, composer: Composer) -> Re
         return composer.text(
             message_id=message.pk,
             channel=message.channel,
-            address=message.address,
             language=message.language,
             method=message.method,
             reply_code=message.reply_code,

@@ -32,15 +32,14 @@ class Permutation:
             make(key, bits=bits, number=n, size=low if n % 2 else high, out=high if n % 2 else low)
             for n in range(ROUNDS)
         ]
+        self._pairs = list(zip(self._rounds[::2], self._rounds[1::2], strict=True))
         self._low, self._low_mask = low, (1 << low) - 1
 
     def forward(self, number: int) -> int:
         high, low = self._split(number)
-        for n, table in enumerate(self._rounds):
-            if n % 2:
-                high ^= table[low]
-            else:
-                low ^= table[high]
+        for even, odd in self._pairs:
+            low ^= even[high]
+            high ^= odd[low]
         return high << self._low | low
 
     def backward(self, number: int) -> int:

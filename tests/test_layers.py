@@ -29,6 +29,8 @@ ACROSS = {
     "addressbook/models/contact.py": "inside a subquery that is tied to the row's company",
     "addressbook/grouping.py": "the worker",
     "addressbook/imports/run.py": "the worker",
+    "addressbook/imports/storage.py": "the worker",
+    "addressbook/imports/undo.py": "the worker",
     "addressbook/retention.py": "the worker",
     "api/idempotency.py": "old answers are swept for all",
     "api/models.py": "a key tells the company",

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import MemberRequest, member_required
 from accounts.roles import allows
-from addressbook import access_request, consent, erasure, grouping, paging, places, standing, timeline, totals
+from addressbook import access_request, consent, erasure, grouping, places, standing, timeline, totals
 from addressbook.filters import ContactFilter
 from addressbook.forms import BulkForm, ContactForm, EraseForm, OptInForm, OptOutForm
 from addressbook.models import Contact, Group
@@ -41,11 +41,11 @@ def contact_list(request: MemberRequest) -> HttpResponse:
     if not wanted.is_valid():
         return _page(request, "contacts.html", {"filter": wanted, "totals": totals.of(request.company)}, status=422)
     rows = wanted.found()
-    page = paging.page(rows.with_suppressed().prefetch_related("groups"), after=wanted.cleaned_data["after"])
+    page = wanted.page(lambda found: found.with_suppressed().prefetch_related("groups"))
     for contact in page.items:
         contact.badge = standing.badge(contact)
         contact.shown_phone = display(contact.phone or "")
-    found = page.count(rows) if wanted.is_set else None
+    found = wanted.count(page, rows) if wanted.is_set else None
     answer = _page(
         request,
         "contacts.html",

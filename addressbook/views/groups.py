@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import MemberRequest, member_required
 from accounts.roles import allows
-from addressbook import counting, grouping, paging, standing
+from addressbook import counting, grouping, standing
 from addressbook.filters import ContactFilter
 from addressbook.forms import BulkForm, GroupForm
 from addressbook.models import Group
@@ -81,14 +81,14 @@ def group(request: MemberRequest, pk: int) -> HttpResponse:
         back = request.path if request.GET else reverse("addressbook:groups")
         return _page(request, "refused.html", {"form": wanted, "back": back}, status=422)
     rows = wanted.found()
-    page = paging.page(rows.with_suppressed(), after=wanted.cleaned_data["after"])
+    page = wanted.page(lambda found: found.with_suppressed())
     for contact in page.items:
         contact.badge = standing.badge(contact)
         contact.shown_phone = display(contact.phone or "")
     facts = {
         "group": group,
         "page": page,
-        "members": page.count(rows),
+        "members": wanted.count(page, rows),
         "conditions": list(wanted.in_words.values()) if group.is_dynamic else [],
         "at_search": f"{reverse('addressbook:contacts')}?{urlencode(conditions)}",
     }

@@ -3,13 +3,16 @@ from __future__ import annotations
 import pytest
 
 from addressbook import consent, search
+from addressbook.filters import ContactFilter
 from addressbook.models import Contact, Suppression
 from messaging.addresses import parse
 from tests import make
 
 
 def _found(world, text):
-    return list(search.contacts(Contact.objects.of(world.acme), text, country="NL", company=world.acme.pk))
+    return list(
+        search.contacts(text, country="NL", company=world.acme.pk).among(search.written(Contact.objects.of(world.acme)))
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,9 +42,49 @@ def test_an_empty_search_finds_everybody(world):
     assert _found(world, "  ") == [world.contact]
 
 
+@pytest.mark.parametrize("text", ["sann", "devries", "678"])
+def test_frequent_matches_are_found_from_the_newest_back(world, monkeypatch, text):
+    monkeypatch.setattr(search, "MANY", 0)
+    make.contact(world.acme, "+33612000000", first_name="Lucas")
+    sought = search.contacts(text, country="NL", company=world.acme.pk)
+    rows = search.written(Contact.objects.of(world.acme))
+    assert sought.many
+    assert list(sought.among(rows)) == list(sought.among(rows, one_by_one=True)) == [world.contact]
+
+
+@pytest.mark.parametrize(("few", "found"), [(20_000, 1), (0, 0)])
+def test_the_middle_of_a_word_is_found_in_a_small_address_book_only(world, monkeypatch, few, found):
+    monkeypatch.setattr(search, "FEW", few)
+    assert len(_found(world, "anne")) == found
+
+
+def test_another_companys_contacts_are_not_found(world):
+    assert _found(world, world.rivals_contact.first_name[:6]) == []
+
+
+@pytest.mark.parametrize("name", ["Jean-Luc", "O'Brien", "Müller", "de la Cruz", "Ana\\Maria", "Σοφία"])
+def test_names_are_found_as_they_are_written(world, name):
+    made = make.contact(world.acme, "+33612000000", last_name=name)
+    assert _found(world, name) == _found(world, name.upper()) == _found(world, name[:4]) == [made]
+
+
 def test_a_suppression_is_found_by_any_writing(world):
     consent.opt_out(company=world.acme, address=parse("+33612345678"), source="marketer")
     rows = Suppression.objects.of(world.acme)
     for text in ["+33 6 12 34 56 78", "345678", "0033612345678"]:
-        assert search.suppressions(rows, text, country="FR", company=world.acme.pk).count() == 1
-    assert search.suppressions(rows, "999999", country="FR", company=world.acme.pk).count() == 0
+        assert search.suppressions(text, country="FR", company=world.acme.pk).among(rows).count() == 1
+    assert search.suppressions("999999", country="FR", company=world.acme.pk).among(rows).count() == 0
+
+
+@pytest.mark.parametrize("near", [1_000, 1])
+def test_a_page_of_frequent_matches_is_the_newest_near_or_far(world, monkeypatch, near):
+    monkeypatch.setattr(search, "MANY", 10)
+    monkeypatch.setattr(search, "NEAR", near)
+    made = [make.contact(world.acme, f"+3361234{n:04}", first_name="Lucas") for n in range(120)]
+    ids = [c.pk for c in reversed(made)]
+    for after, wanted in ((None, ids[:50]), (ids[49], ids[50:100]), (ids[99], ids[100:])):
+        form = ContactFilter({"q": "luc", "after": after or ""}, company=world.acme)
+        assert form.is_valid()
+        page = form.page(lambda rows: rows)
+        assert [c.pk for c in page.items] == wanted
+        assert str(form.count(page, form.found())) == "more than 10"

@@ -144,7 +144,7 @@ def test_a_campaign_s_message_has_text_and_page_with_the_same_link(world):
         "message_id": 7, "channel": "email", "language": "nl", "method": "link", "reply_code": "", "country": "",
         "contact": ["Sanne"],
     }  # fmt: skip
-    text, html = composer.text(address="", **facts), composer.html(**facts)
+    text, html = composer.text(**facts), composer.html(**facts)
     assert text.startswith("Hi **Sanne**\n")
     assert "<strong>Sanne</strong>" in html
     (address,) = Seen(html).addresses()

@@ -21,7 +21,7 @@ def text(world, body="Sale", *, contact=(), **changes):
         "reply_code": "",
         "country": "NL",
     }
-    return Composer(company=world.acme, campaign=campaign).text(address="", contact=contact, **{**arguments, **changes})
+    return Composer(company=world.acme, campaign=campaign).text(contact=contact, **{**arguments, **changes})
 
 
 def own(world, line, *, language="en", method="link"):

@@ -12,6 +12,7 @@ from addressbook.models import ConsentEvent, Suppression
 from campaigns import audience, dispatch, gate
 from messaging.addresses import Address
 from messaging.models import HandsetMessage
+from optout import portal
 from optout.links import codes
 from tests import make
 from tests.optout import links
@@ -33,7 +34,14 @@ def short_host():
 def addresses(world) -> list[str]:
     """Every address of the short domain, for a real SMS and a real e-mail."""
     sms, mail = links.message(world.acme, PHONE), links.message(world.acme, world.contact.email)
-    values = {"code": codes().encode(sms.pk), "tagged": codes().encode_tagged(mail.pk), "company": world.acme.slug}
+    asked = portal.ask(company=world.acme, address=Address("sms", PHONE), language="en", network="192.0.2.1")
+    values = {
+        "code": codes().encode(sms.pk),
+        "tagged": codes().encode_tagged(mail.pk),
+        "slug": world.acme.slug,
+        "token": asked,
+        "name": "logo.png",
+    }
     found = []
     for message in (sms, mail):
         for purpose in ("out", "already", "in"):
