@@ -28,7 +28,7 @@ demo: .venv/ready translations ## try it: web, worker, demo company, on PORT (80
 	@exec $(BIN)/python manage.py demo --port $(PORT)
 
 test: setup browser ## every test: unit, PostgreSQL, browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 browser:
 	@command -v chromium >/dev/null || { \

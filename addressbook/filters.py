@@ -87,9 +87,12 @@ class ContactFilter(forms.Form):
         return search.contacts(self.cleaned_data["q"], country=self.company.country, company=self.company.pk)
 
     def count(self, shown: Page, rows: Any) -> Count:
-        """Of what was found. Many matches of a search are not counted again when nothing else narrows them."""
-        if self._sought.many and set(self.conditions) == {"q"}:
-            return Count(search.MANY, exact=False, or_more=True)
+        """Of what was found. Matches of a search are not counted again when nothing else narrows them."""
+        if set(self.conditions) == {"q"}:
+            if self._sought.many:
+                return Count(search.MANY, exact=False, or_more=True)
+            if self._sought.few is not None:
+                return Count(len(self._sought.few))
         return shown.count(rows)
 
     def page(self, prepared: Callable[[Any], Any]) -> Page:

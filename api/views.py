@@ -31,7 +31,7 @@ class KeyForm(forms.Form):
         help_text=gettext_lazy("Where it will be used, for example “web shop”."),
     )
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("May"), choices=SCOPES, initial=["read"], widget=forms.CheckboxSelectMultiple
+        label=gettext_lazy("Allowed to"), choices=SCOPES, initial=["read"], widget=forms.CheckboxSelectMultiple
     )
 
 

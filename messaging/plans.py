@@ -69,7 +69,8 @@ def _calling_code(code: str) -> tuple[tuple[tuple[str, _Plan], ...], Pattern | N
     if not regions or regions[0] == "001":
         return None
     plans = tuple((region, plan) for region in regions if (plan := _plan(region)))
-    prefix = PhoneMetadata.metadata_for_region(regions[0]).national_prefix_for_parsing
+    first = PhoneMetadata.metadata_for_region(regions[0])
+    prefix = first.national_prefix_for_parsing if first else None
     return plans, re.compile(prefix) if prefix else None
 
 

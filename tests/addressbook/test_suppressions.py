@@ -8,6 +8,7 @@ from django.urls import reverse
 from addressbook import consent, erasure, paging, seals
 from addressbook.models import ConsentEvent, Evidence, Suppression
 from messaging.addresses import parse
+from tests import make
 from tests.world import PHONE
 
 LIST = reverse("addressbook:suppressions")
@@ -162,3 +163,68 @@ def test_the_list_asks_a_fixed_number_of_times(client, world, django_assert_max_
         _opt_out(world.acme, f"+316100000{n:02}")
     with django_assert_max_num_queries(9):
         client.get(LIST)
+
+
+def _from_campaign(world, phone, *, reason="", later=""):
+    campaign = make.campaign(world.acme, world.customers, name=f"Sale {phone[-2:]}")
+    done = consent.opt_out(
+        company=world.acme,
+        address=parse(phone),
+        source="landing",
+        campaign_id=campaign.pk,
+        campaign_name=campaign.name,
+        reason=reason,
+    )
+    if later:
+        consent.give_reason(
+            company=world.acme, address=parse(phone), event_id=done.event_id, source="landing", reason=later, comment=""
+        )
+    return campaign
+
+
+def _listed(client, **query):
+    return {s.address for s in client.get(reverse("addressbook:suppressions"), query).context["page"].items}
+
+
+def test_the_list_is_narrowed_to_one_campaign(client, world):
+    sale = _from_campaign(world, "+33612345611")
+    _from_campaign(world, "+33612345622")
+    assert _listed(client, campaign=sale.pk) == {"+33612345611"}
+    assert "Sale 11" in client.get(reverse("addressbook:suppressions"), {"campaign": sale.pk}).content.decode()
+
+
+def test_the_list_is_narrowed_to_a_reason_told_with_the_opt_out_or_after_it(client, world):
+    _from_campaign(world, "+33612345611", reason="too_many")
+    _from_campaign(world, "+33612345622", later="too_many")
+    _from_campaign(world, "+33612345633", reason="other")
+    assert _listed(client, reason="too_many") == {"+33612345611", "+33612345622"}
+
+
+@pytest.mark.parametrize(
+    "query", [{"campaign": "x"}, {"campaign": "9" * 30}, {"reason": "unheard-of"}, {"reason": "\0"}]
+)
+def test_a_campaign_or_reason_that_cannot_be_is_refused(client, world, query):
+    assert client.get(reverse("addressbook:suppressions"), query).status_code == 422
+
+
+def test_another_companys_campaign_is_not_offered(client, world):
+    make.campaign(world.rival, world.rivals_customers, name="Theirs")
+    assert "Theirs" not in client.get(reverse("addressbook:suppressions")).content.decode()
+
+
+def test_a_reason_of_the_companys_own_is_shown_in_its_words(client, world):
+    from optout import reasons
+    from optout.models import Reason
+
+    Reason.objects.create(company=world.acme, code="moved", text="I moved away")
+    reasons.offered(world.acme.pk, fresh=True)
+    _from_campaign(world, "+33612345611", reason="moved")
+    assert "I moved away" in client.get(reverse("addressbook:suppressions")).content.decode()
+
+
+def test_the_export_follows_the_filters(client, world):
+    sale = _from_campaign(world, "+33612345611")
+    _from_campaign(world, "+33612345622")
+    text = b"".join(client.get(reverse("addressbook:suppressions-export"), {"campaign": sale.pk})).decode()
+    assert "33612345611" in text
+    assert "33612345622" not in text
