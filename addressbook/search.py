@@ -116,6 +116,17 @@ def _sought(everything: QuerySet[Any], match: Func, plainly: Q) -> Sought:
     return Sought(match=match, plainly=plainly, many=True)
 
 
+def tidy() -> None:
+    """New entries of the index of words are sorted in; for the worker, every few seconds. Only the index's owner may:
+    under another role PostgreSQL's autovacuum does it, later."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT gin_clean_pending_list(oid) FROM pg_class"
+            " WHERE relname IN ('contact_words', 'suppression_words') AND pg_table_is_visible(oid)"
+            " AND pg_has_role(relowner, 'USAGE')"
+        )
+
+
 @contextmanager
 def by_index() -> Iterator[None]:
     """Queries inside find words by their index and in no other way."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import Company
+from addressbook import grouping
 from addressbook.models.contact import CHANNELS
 from campaigns.models import Campaign, Slice
 from lib import sql
@@ -101,6 +103,11 @@ def _selection(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def _refresh(company: Company, selection: dict[str, Any], *, older_than: timedelta = timedelta(0)) -> None:
+    """Dynamic groups get the members that meet their conditions now."""
+    grouping.refresh(company, [*selection["groups"], *selection["exclude"]], older_than=older_than)
+
+
 def reach(campaign: Campaign, *, groups: list[int] | None = None, exclude: list[int] | None = None) -> Reach:
     """Who would be reached now, who is left out and why, and the way out per destination.
 
@@ -111,6 +118,7 @@ def reach(campaign: Campaign, *, groups: list[int] | None = None, exclude: list[
         selection = _selection(campaign)
     else:
         selection = {"company": campaign.company_id, "channel": channel, "groups": groups, "exclude": exclude or []}
+    _refresh(campaign.company, selection, older_than=timedelta(minutes=1))
     ((total, no_address),) = _run("count", selection, channel=channel)
     ((suppressed,),) = _run("suppressed", selection, channel=channel)
     found = Reach(audience=total, suppressed=suppressed, no_address=no_address)
@@ -154,6 +162,7 @@ def _plan(campaign: Campaign) -> bool:
             return False
         if not Slice.objects.of(locked.company_id).filter(campaign=locked).exists():
             arguments = {**_selection(locked), "campaign": locked.pk, "size": SLICE}
+            _refresh(locked.company, arguments)
             ((slices,),) = _run("plan", arguments, channel=locked.channel)
             if slices > 1:  # whoever is idle helps
                 wake("campaigns.build_audience", company_id=locked.company_id, campaign_id=locked.pk)

@@ -83,7 +83,7 @@ class CampaignForm(forms.ModelForm):
         choices: dict[str, Any] = {"": _("Your gateway's own")}
         for value, kind in rows:
             alone = kind == Sender.Kind.ALPHANUMERIC
-            does = _("replies not possible, so a link is added") if alone else _("takes replies")
+            does = _("a name: people leave by a short code or a link") if alone else _("takes replies")
             choices[value] = format_lazy("{} — {}", value, does)
         # A draft made by the API may name a sender that is not registered; opening it must not lose it.
         if self.instance.sender:

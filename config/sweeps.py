@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from addressbook import grouping, retention, seals
+from addressbook import grouping, retention, seals, search
 from addressbook.imports import run as imports
 from api import idempotency
 from campaigns import dispatch
@@ -21,6 +21,7 @@ def sweep() -> bool:
     dispatch.sweep()
     idempotency.forget_old()
     retention.sweep()
+    search.tidy()
     portal.forget_old()
     seals.sweep()
     found = False

@@ -88,3 +88,10 @@ def test_a_page_of_frequent_matches_is_the_newest_near_or_far(world, monkeypatch
         page = form.page(lambda rows: rows)
         assert [c.pk for c in page.items] == wanted
         assert str(form.count(page, form.found())) == "more than 10"
+
+
+def test_what_is_new_is_found_before_the_worker_has_sorted_it_in_and_after(world):
+    made = make.contact(world.acme, "+33612000000", first_name="Lucas")
+    assert _found(world, "luc") == [made]
+    search.tidy()
+    assert _found(world, "luc") == [made]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from addressbook import consent
-from addressbook.models import Contact, GroupContact
+from addressbook.models import Contact, Group, GroupContact
 from campaigns import audience
 from messaging.addresses import Address
 from messaging.models import Gateway, Message, Sender
@@ -178,3 +178,14 @@ def test_one_person_in_two_writings_gets_one_message(world):
     with pytest.raises(Exception, match="one_contact_per_phone"):
         Contact.objects.create(company=world.acme, phone="+5215512345678")
     assert mexican.pk
+
+
+def test_a_dynamic_group_reaches_who_meets_its_conditions_at_the_launch(world):
+    reachable = Group.objects.create(company=world.acme, name="In France", conditions={"country": "FR"})
+    newcomer = make.contact(world.acme, "+33612345678")
+    campaign = make.campaign(world.acme, reachable)
+    campaign.launch()
+
+    audience.build(campaign)
+
+    assert list(Message.objects.of(world.acme).values_list("contact_id", flat=True)) == [newcomer.pk]
