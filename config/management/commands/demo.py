@@ -34,8 +34,9 @@ class Command(BaseCommand):
         if not settings.DEBUG:
             raise CommandError("The demo's passwords are public: it runs with DEBUG=1 only. Use `make demo`.")
         _refuse_taken(port)
-        # A terminal that is closed, or a process manager, ends the demo as Ctrl-C does.
-        for name in (signal.SIGTERM, signal.SIGHUP):
+        # A terminal that is closed, or a process manager, ends the demo as Ctrl-C does; so does
+        # SIGINT where the demo was started in the background, with that signal ignored.
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, _interrupt)
         children: list[subprocess.Popen[bytes]] = []
         try:
