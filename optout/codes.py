@@ -35,9 +35,6 @@ class Codes:
             length += 1
         return _text(self._permutation(length).forward(message_id), length)
 
-    def encode_many(self, message_ids: list[int]) -> list[str]:
-        return [self.encode(message_id) for message_id in message_ids]
-
     def decode(self, text: str) -> int | None:
         """None for what cannot be a code. Case, hyphens and O, I, L do not matter."""
         digits = [c for c in text if c != "-"]
