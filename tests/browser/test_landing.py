@@ -12,9 +12,11 @@ from addressbook.models import Suppression
 from messaging.models import Message
 from optout import portal
 from optout.codes import ALPHABET
+from optout.landing import pages
 from tests import make
-from tests.browser.reading import complaints, does_not_scroll_sideways, keep
+from tests.browser.reading import complaints, complaints_of, does_not_scroll_sideways, keep
 from tests.optout import links
+from tests.optout.test_landing_texts import ALL, render
 from tests.world import PHONE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -238,6 +240,16 @@ def test_the_company_s_own_page_can_be_read_by_everybody(
         page.locator("[name=address]").fill(PHONE)
         page.locator("form button").click()
     read("too-many-attempts", "many")
+
+
+@pytest.mark.parametrize("language", ALL)
+def test_every_page_is_clean_in_every_language(db, browser, language):
+    """As axe sees it on a narrow screen, each second language by night."""
+    scheme = ["light", "dark"][ALL.index(language) % 2]
+    for name in pages.TITLES:
+        body = render(name, language=language).body.decode()
+        viewport = {"width": 320, "height": 640}
+        assert complaints_of(body, browser, scheme=scheme, viewport=viewport) == [], name
 
 
 def test_out_without_a_link_and_in_another_language(short_host, world, message, open_page):

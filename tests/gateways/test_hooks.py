@@ -537,7 +537,7 @@ def sends(world, monkeypatch):
         campaign = make.campaign(world.acme, world.customers, status="draft")
         campaign.launch()
         audience.build(campaign)
-        dispatch.run(category="marketing")
+        dispatch.run(category="marketing", seconds=1)
         return Message.objects.of(world.acme).get(campaign=campaign)
 
     return run
