@@ -20,15 +20,26 @@ import django
 
 django.setup()
 
-from bench import audience, dispatch, imports, landing, search, world  # noqa: E402
+from bench import audience, check, dispatch, imports, landing, memory, replies, search, world  # noqa: E402
 
-BENCHMARKS = {"audience": audience, "dispatch": dispatch, "import": imports, "landing": landing, "search": search}
+BENCHMARKS = {
+    "audience": audience,
+    "dispatch": dispatch,
+    "import": imports,
+    "check": check,
+    "landing": landing,
+    "replies": replies,
+    "search": search,
+}
 
 
 def main() -> int:
     names = sys.argv[1:] or list(BENCHMARKS)
     results = {}
     print(f"{'name':<18}{'measured':>12}{'floor':>12}{'ratio':>8}{'goal':>8}")
+    world.fresh_database()
+    watch = memory.Watch()
+    watch.start()
     for name in names:
         world.fresh_database()
         for row in BENCHMARKS[name].run():
@@ -39,6 +50,12 @@ def main() -> int:
                 f"{row['ratio']:>8.2f}{row['goal']:>8.1f}  {met}  {row['note']}",
                 flush=True,
             )
+    row = results["memory"] = watch.stop()
+    met = "met" if row["grown_mib"] <= row["goal_mib"] else "MISSED"
+    print(
+        f"{'memory':<18}{row['mib']:>8.0f} MiB{row['floor_mib']:>8.0f} MiB{row['grown_mib']:>+8.0f}"
+        f"{row['goal_mib']:>+8.0f}  {met}  {row['kind']}, the process that grew most"
+    )
     path = Path(__file__).parent / "results.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps({**kept, **results}, indent=2) + "\n")

@@ -19,6 +19,8 @@ from django.db import connection
 
 CLIENTS = 8
 PORT = 8799
+#: With this header a request is one to the app, else to the short domain.
+APP = {"Host": f"localhost:{PORT}"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def gunicorn(*, settings_module: str) -> Iterator[None]:
     """The web server with the settings named, on the benchmark's database."""
     environment = {
         **os.environ,
+        "PYTHONWARNINGS": "ignore",
         "DJANGO_SETTINGS_MODULE": settings_module,
         "DATABASE_URL": database_url(),
         "APP_URL": f"http://localhost:{PORT}",
@@ -72,6 +75,21 @@ def _wait(server: subprocess.Popen[bytes]) -> None:
         except OSError:
             time.sleep(0.1)
     raise RuntimeError("gunicorn does not answer")
+
+
+def one(ask: Ask) -> tuple[float, bytes]:
+    """Put one request on a connection of its own; seconds until its whole answer, and that."""
+    to_server = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+    to_server.connect()
+    start = time.perf_counter()
+    to_server.request(ask.method, ask.path, body=ask.body or None, headers=ask.headers)
+    answer = to_server.getresponse()
+    text = answer.read()
+    seconds = time.perf_counter() - start
+    to_server.close()
+    if answer.status != ask.status:
+        raise RuntimeError(f"{ask.method} {ask.path}: {answer.status} instead of {ask.status}")
+    return seconds, text
 
 
 def hammer(asks: Sequence[Ask]) -> float:
