@@ -85,18 +85,21 @@ class MemberInline(admin.TabularInline):
 
 class AdminCompanyForm(CompanyForm):
     class Meta(CompanyForm.Meta):
-        fields = ["name", "slug", *CompanyForm.Meta.fields[1:]]
+        fields = ["name", "slug", *CompanyForm.Meta.fields[1:], "templates_required"]
 
 
 @admin.register(Company)
 class CompanyPage(admin.ModelAdmin):
     form = AdminCompanyForm
     list_display = ["name", "slug", "country", "language", "opt_out_scope", "created_at"]
-    list_filter = ["country", "language", "opt_out_scope"]
+    list_filter = ["country", "language", "opt_out_scope", "templates_required"]
     search_fields = ["name", "slug"]
     date_hierarchy = "created_at"
     prepopulated_fields = {"slug": ["name"]}
     inlines = [MemberInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if request.user.is_superuser else ["templates_required"]
 
     def save_model(self, request: HttpRequest, obj: Company, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -126,6 +126,15 @@ class CompanyForm(forms.ModelForm):
         ),
     )
 
+    frequency_cap = forms.IntegerField(
+        label=_("Most marketing messages per person"),
+        required=False,
+        min_value=1,
+        max_value=100,
+        help_text=_("Whoever has had as many is left out of a campaign, on both channels together. Empty: no limit."),
+    )
+    frequency_days = forms.IntegerField(label=_("… within (days)"), min_value=1, max_value=365, required=False)
+
     class Meta:
         model = Company
         fields = [
@@ -134,11 +143,16 @@ class CompanyForm(forms.ModelForm):
             "language",
             "time_zone",
             "opt_out_scope",
+            "offers_pause",
+            "offers_topics",
+            "confirms_opt_ins",
             "contact_details",
             "privacy_url",
             "imprint_url",
             "brand_color",
             "retention_days",
+            "frequency_cap",
+            "frequency_days",
         ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -152,6 +166,9 @@ class CompanyForm(forms.ModelForm):
 
     def clean_language(self) -> str:
         return language_code(self.cleaned_data["language"])
+
+    def clean_frequency_days(self) -> int:
+        return self.cleaned_data["frequency_days"] or self.instance.frequency_days
 
 
 class MemberForm(forms.Form):

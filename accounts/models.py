@@ -94,6 +94,39 @@ class Company(models.Model):
             "Opt-outs and the ledger stay. Empty: everything is kept."
         ),
     )
+    offers_pause = models.BooleanField(
+        _("offer a pause"),
+        default=False,
+        help_text=_("People may choose 30 or 90 days without marketing instead of leaving."),
+    )
+    offers_topics = models.BooleanField(
+        _("offer topics"),
+        default=False,
+        help_text=_("People may leave single groups: those that have a name on the opt-out page."),
+    )
+    confirms_opt_ins = models.BooleanField(
+        _("confirm opt-ins by a second message"),
+        default=False,
+        help_text=_(
+            "Who comes back on the opt-out page gets a message with a link, and stays opted out until it is confirmed "
+            "there (double opt-in). START by reply and opt-ins through the API need no second step."
+        ),
+    )
+    # Set by administrators alone; in no form of the company's own (campaigns/transactional.py).
+    templates_required = models.BooleanField(
+        _("transactional texts only from templates"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Programs may then send as transactional only what equals one of the company's templates with its "
+            "placeholders filled. Only an administrator can change this."
+        ),
+    )
+    # Held when an audience is built; opt-outs are what is held to the last moment.
+    frequency_cap = models.PositiveSmallIntegerField(
+        _("most marketing messages per person"), null=True, blank=True, help_text=_("Empty: as many as you launch.")
+    )
+    frequency_days = models.PositiveSmallIntegerField(_("within days"), default=7, db_default=7)
     # Language → {"heading", "sentence"}: the company's own words on its opt-out page.
     landing_texts = models.JSONField(_("own texts"), default=dict, blank=True, editable=False)
     # "NAME WIDTH HEIGHT" of its Logo; here too, so that a page needs no second look-up.

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from addressbook import erasure
-from addressbook.models import ConsentEvent, Contact, Evidence, Group, ImportedContacts, Suppression
+from addressbook.models import ConsentEvent, Contact, Evidence, Group, ImportedContacts, Pause, Suppression, TopicLeft
 from messaging.models import Gateway, HandsetMessage, Message, Reply
 
 
@@ -33,6 +33,10 @@ def of(contact: Contact) -> dict[str, Any]:
         },
         "suppressions": list(
             Suppression.objects.of(company).filter(digest__in=digests).values("channel", "address", "source", "since")
+        ),
+        "pauses": list(Pause.objects.of(company).filter(digest__in=digests).values("channel", "until")),
+        "topics_left": list(
+            TopicLeft.objects.of(company).filter(digest__in=digests).values("channel", "group__name")
         ),
         "consent_events": _events(company, digests),
         "messages": list(

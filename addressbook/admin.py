@@ -17,8 +17,11 @@ from addressbook.models import (
     Import,
     LedgerHead,
     LedgerSeal,
+    Pause,
     RejectedRow,
     Suppression,
+    Telling,
+    TopicLeft,
 )
 from lib.keys import digest_key
 from messaging.addresses import InvalidAddress, parse
@@ -90,6 +93,19 @@ class SuppressionAdmin(ByAddress):
     list_filter = ["channel", "source", "company"]
 
 
+@admin.register(Pause)
+class PauseAdmin(ByAddress):
+    list_display = ["id", "company", "channel", "event_id", "until"]
+    list_filter = ["channel", "company"]
+
+
+@admin.register(TopicLeft)
+class TopicLeftAdmin(ByAddress):
+    list_display = ["id", "company", "group", "channel", "event_id"]
+    list_filter = ["channel", "company"]
+    list_select_related = ["company", "group"]
+
+
 @admin.register(ConsentEvent)
 class ConsentEventAdmin(ByAddress):
     list_display = ["id", "company", "type", "source", "channel", "campaign_name", "country", "reason", "occurred_at"]
@@ -112,3 +128,13 @@ class LedgerHeadAdmin(ReadOnlyAdmin):
 class LedgerSealAdmin(ReadOnlyAdmin):
     list_display = ["number", "company", "sealed_at"]
     list_filter = ["company"]
+
+
+@admin.register(Telling)
+class TellingAdmin(ReadOnlyAdmin):
+    """How far each provider's own list has followed ours."""
+
+    list_display = ["gateway", "company", "failures", "problem", "due_at"]
+    list_filter = ["gateway__kind", "company"]
+    list_select_related = ["company", "gateway"]
+    search_fields = ["=id"]

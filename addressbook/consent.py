@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Company
 from addressbook.models import Contact
@@ -24,10 +24,20 @@ CHANNELS = ("sms", "email")
 #: Key of pg_advisory_xact_lock(company, …), below the ledger's 64 chains. Opt-outs share it from reading the
 #: contact's other address until they commit; who gives a contact a new address takes it alone (`cover`).
 COVER_LOCK = -2
+#: What sql/newer_consent.sql calls its refusal.
+NEWER_CONSENT = "consent_newer_than_opt_out"
 
 
 class EvidenceMissing(ValueError):
     """An opt-in needs evidence: how, when, and what text was shown."""
+
+
+class ConsentTooOld(ValueError):
+    """The consent was given before the opt-out that it would lift; `since` is that opt-out's time."""
+
+    def __init__(self, since: datetime) -> None:
+        super().__init__("a consent newer than the opt-out is needed")
+        self.since = since
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ def opt_out(
         "comment": comment,
         "occurred_at": occurred_at.isoformat() if occurred_at else None,
     }
-    row = _call(
+    row = call(
         "SELECT event_id, already FROM consent_leave_v1(%s, %s, %s, %s, %s, %s::text[], %s, %s)",
         company.pk,
         source,
@@ -102,7 +112,8 @@ def opt_in(
 ) -> int:
     """Records a consent and lifts what it covers; returns the event's id.
 
-    Raises EvidenceMissing. GDPR Art. 7(1): consent must be demonstrable.
+    Raises EvidenceMissing, and ConsentTooOld when an opt-out came after `occurred_at`: then nothing is recorded.
+    GDPR Art. 7(1): consent must be demonstrable.
     """
     if not any(evidence.values()):
         raise EvidenceMissing
@@ -113,16 +124,37 @@ def opt_in(
         "country": address.country,
         "occurred_at": occurred_at.isoformat() if occurred_at else None,
     }
-    targets = _targets(company=company, address=address, channels=channels)
-    row = _call("SELECT consent_opt_in_v1(%s, %s, %s, %s, %s)", company.pk, source, targets, facts, dict(evidence))
+    covered = targets(company=company, address=address, channels=channels)
+    try:
+        row = call("SELECT consent_opt_in_v1(%s, %s, %s, %s, %s)", company.pk, source, covered, facts, dict(evidence))
+    except IntegrityError as refused:
+        diagnosis = getattr(refused.__cause__, "diag", None)
+        if diagnosis is None or diagnosis.constraint_name != NEWER_CONSENT:
+            raise
+        raise ConsentTooOld(datetime.fromisoformat(diagnosis.message_detail)) from refused
     return int(row[0])
+
+
+def hold(*, company: Company, digests: Iterable[bytes]) -> None:
+    """Acts on these addresses wait from here to the end of the transaction, and other opt-outs of the company that
+    look for a contact's other address.
+
+    For who takes an address away from a contact: after the contact's row, before the address is written, because
+    that touches the messages to it, which an opt-out touches last. All chains in one call, as in consent_opt_out_v1.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s)", [company.pk, COVER_LOCK])
+        cursor.execute(_CHAINS, [company.pk, sorted({digest[0] & 63 for digest in digests})])
+
+
+_CHAINS = "SELECT pg_advisory_xact_lock(%s::int, chain) FROM unnest(%s::int[]) AS chain"
 
 
 def cover(*, company: Company, gained: Sequence[Gained]) -> None:
     """A new address of somebody who opted out is out as well, as if it had been there at the time.
 
-    Call it last in the transaction that writes the addresses: other opt-outs of the company
-    wait from here to its end. An address that was opted in after that opt-out stays in, and
+    Call it last in the transaction that writes the addresses (`hold` before, where one takes another's place):
+    other opt-outs of the company wait from here to its end. An address that was opted in after that opt-out stays in, and
     so does one of the other channel where the company narrows opt-outs to theirs.
     """
     if company.opt_out_scope != Company.Scope.CONTACT:
@@ -148,9 +180,7 @@ def cover(*, company: Company, gained: Sequence[Gained]) -> None:
         facts = [json.dumps({"country": countries.get(bytes(digest), "")}) for *_, digest in covered]
         # All chains of this act in one order, as in consent_opt_out_v1.
         chains = sorted({bytes.fromhex(t["digest"])[0] & 63 for _, targets, _ in covered for t in json.loads(targets)})
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s::int, chain) FROM unnest(%s::int[]) AS chain", [company.pk, chains]
-        )
+        cursor.execute(_CHAINS, [company.pk, chains])
         cursor.execute(
             """SELECT consent_opt_out_v1(%s, source, targets, facts, %s)
                FROM unnest(%s::text[], %s::jsonb[], %s::jsonb[]) AS c(source, targets, facts)""",
@@ -189,7 +219,7 @@ def give_reason(
     evidence: Mapping[str, Any] | None = None,
 ) -> None:
     """A reason told after the opt-out; the ledger only grows, so it is a line of its own that names the first."""
-    _call(
+    call(
         "SELECT consent_event('reason', %s, %s, %s, %s, %s, %s, %s, %s)",
         company.pk,
         source,
@@ -209,19 +239,19 @@ def _wanted(*, company: Company, address: Address, channels: Iterable[str] | Non
     return {address.channel} if company.opt_out_scope == Company.Scope.CHANNEL else set(CHANNELS)
 
 
-def _targets(*, company: Company, address: Address, channels: Iterable[str] | None) -> list[dict[str, str]]:
+def targets(*, company: Company, address: Address, channels: Iterable[str] | None) -> list[dict[str, str]]:
     """The acting address first, then the other address of the same contact."""
     wanted = _wanted(company=company, address=address, channels=channels)
     covered = [address] if address.channel in wanted else []
     if wanted - {address.channel}:
-        _call("SELECT pg_advisory_xact_lock_shared(%s::int, %s)", company.pk, COVER_LOCK)
+        call("SELECT pg_advisory_xact_lock_shared(%s::int, %s)", company.pk, COVER_LOCK)
         for contact in Contact.objects.of(company).with_address(address):
             covered += [a for a in contact.addresses() if a.channel in wanted and a.identity != address.identity]
     key = digest_key()
     return [{"channel": a.channel, "digest": a.digest(key).hex(), "address": a.value} for a in covered or [address]]
 
 
-def _call(statement: str, *arguments: Any) -> tuple[Any, ...]:
+def call(statement: str, *arguments: Any) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [json.dumps(a) if isinstance(a, (dict, list)) else a for a in arguments])
         return cursor.fetchone()

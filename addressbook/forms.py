@@ -1,20 +1,22 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import re
+from datetime import UTC, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import country_code, language_code, one_line
 from accounts.models import Company, User
-from addressbook import places
+from addressbook import consent, places
 from addressbook.models import Contact, Group, Suppression
 from addressbook.paging import LARGEST_ID
 from addressbook.readdress import readdress
@@ -278,6 +280,24 @@ class OptInForm(forms.Form):
             "by": by.email,
         }
 
+    def record(self, *, company: Company, address: Address, channels: list[str], by: User) -> bool:
+        """False, with the reason at the field, when they agreed before they opted out."""
+        try:
+            consent.opt_in(
+                company=company,
+                address=address,
+                source="marketer",
+                channels=channels,
+                evidence=self.evidence(by=by),
+                occurred_at=self.cleaned_data["occurred_at"],
+            )
+        except consent.ConsentTooOld as old:
+            since = date_format(old.since.astimezone(UTC), "j F Y, H:i")
+            older = _("This is before the opt-out of %(since)s (UTC). A consent that is newer is needed.")
+            self.add_error("occurred_at", older % {"since": since})
+            return False
+        return True
+
 
 class LiftForm(OptInForm):
     """An opt-in for one line of the suppression list. An erased address has to be told by the person."""
@@ -309,10 +329,37 @@ class GroupForm(forms.Form):
     """A group's name; its conditions, when it has some, are those of the list that it was made from."""
 
     name = forms.CharField(label=_("Name"), max_length=100, validators=[one_line])
+    topic = forms.CharField(
+        label=_("Name on the opt-out page"),
+        max_length=60,
+        required=False,
+        validators=[one_line],
+        help_text=_(
+            "With a name there, people may leave this group alone, where your settings offer topics. "
+            "At most eight groups are shown. Empty: it is not shown."
+        ),
+    )
+    topic_texts = forms.CharField(
+        label=_("The same in other languages"),
+        max_length=3000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("One on each line, for example nl: Nieuws"),
+    )
 
     def __init__(self, data: Any = None, *, group: Group) -> None:
-        super().__init__(data, initial={"name": group.name})
+        texts = "\n".join(f"{language}: {text}" for language, text in group.topic_texts.items())
+        super().__init__(data, initial={"name": group.name, "topic": group.topic, "topic_texts": texts})
         self.group = group
+
+    def clean_topic_texts(self) -> dict[str, str]:
+        found = {}
+        for line in filter(str.strip, self.cleaned_data["topic_texts"].splitlines()):
+            language, colon, text = (part.strip() for part in line.partition(":"))
+            if not (colon and text and re.fullmatch("[a-z]{2}", language) and len(text) <= 60):
+                raise ValidationError(gettext("Write two letters of a language, a colon and at most 60 characters."))
+            found[language] = text
+        return found
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -327,6 +374,8 @@ class GroupForm(forms.Form):
     def save(self) -> bool:
         """False when another member was faster with the same name: the form then says so."""
         self.group.name = self.cleaned_data["name"]
+        self.group.topic = self.cleaned_data["topic"]
+        self.group.topic_texts = self.cleaned_data["topic_texts"]
         try:
             with transaction.atomic():
                 self.group.save()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from django.db import connection
@@ -10,6 +11,8 @@ from django.utils.translation import gettext as _
 #: company id → ((code, text), …)
 Texts = Callable[[int], tuple[tuple[str, str], ...]]
 _offered: list[Texts] = []
+#: What lines about pauses and topics keep in the same place.
+_CHOSEN = re.compile("(pause|topic):[0-9]+")
 
 
 def offer(texts: Texts) -> None:
@@ -38,4 +41,4 @@ def given(company: int) -> list[str]:
             SELECT code FROM codes WHERE code IS NOT NULL LIMIT 50""",
             {"company": company},
         )
-        return [row[0] for row in cursor.fetchall()]
+        return [row[0] for row in cursor.fetchall() if not _CHOSEN.fullmatch(row[0])]

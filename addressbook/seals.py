@@ -25,7 +25,7 @@ STATEMENTS = sql.named(Path(__file__).parent / "sql" / "verify.sql")
 #: A line waits no longer than this for its seal.
 SEAL_EVERY = 60
 MOST_PER_STATEMENT = 20
-CHECKS = ("lines", "heads", "seals", "evidence", "suppressions")
+CHECKS = ("lines", "heads", "seals", "evidence", "suppressions", "pauses", "topics")
 WORDS = {
     "altered": "line {id} was changed after it was written",
     "gap": "line {id} does not follow its predecessor: lines are missing before it",
@@ -42,6 +42,10 @@ WORDS = {
     "without_event": "suppression {id} does not follow from an opt-out in the ledger",
     "outlived_opt_in": "suppression {id} is still in force after a newer opt-in",
     "not_in_force": "the opt-out in line {id} is not in force: its suppression is missing",
+    "pause_without_event": "pause {id} does not follow from the ledger",
+    "pause_missing": "the pause in line {id} is not kept",
+    "topic_without_event": "left topic {id} does not follow from the ledger",
+    "topic_missing": "the topic left in line {id} is not kept",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Company
-from addressbook.models import ConsentEvent, Contact, Suppression
+from addressbook.models import ConsentEvent, Contact, Group, Pause, Suppression
 from lib.keys import digest_key
 from messaging.addresses import Address, display
 
@@ -61,6 +62,7 @@ class Standing:
     address: Address
     suppression: Suppression | None = None
     event: ConsentEvent | None = None
+    paused_until: datetime | None = None
 
     @property
     def shown_address(self) -> str:
@@ -68,6 +70,11 @@ class Standing:
 
     @property
     def label(self) -> str:
+        if self.paused_until:
+            paused = (
+                _("SMS paused until %(date)s") if self.address.channel == "sms" else _("E-mail paused until %(date)s")
+            )
+            return paused % {"date": date_format(timezone.localtime(self.paused_until), "j M")}
         if self.address.channel == "sms":
             return _("No marketing by SMS") if self.suppression else _("Reachable by SMS")
         return _("No marketing by e-mail") if self.suppression else _("Reachable by e-mail")
@@ -96,10 +103,16 @@ def why(suppression: Suppression, event: ConsentEvent | None) -> str:
 
 
 def of_contact(contact: Contact) -> list[Standing]:
-    """Per address of the contact, phone first. Two queries at most."""
+    """Per address of the contact, phone first. Three queries at most."""
     addresses = contact.addresses()
     found = of_addresses(contact.company, addresses)
     return [found[address] for address in addresses]
+
+
+def topics_left(contact: Contact) -> list[Group]:
+    """Groups that the person has left on the opt-out page."""
+    digests = [bytes(d) for d in (contact.phone_digest, contact.email_digest) if d]
+    return list(Group.objects.of(contact.company_id).filter(left__digest__in=digests).distinct())
 
 
 def of_addresses(company: Company, addresses: list[Address]) -> dict[Address, Standing]:
@@ -112,10 +125,12 @@ def of_addresses(company: Company, addresses: list[Address]) -> dict[Address, St
     events = {}
     if rows:
         events = ConsentEvent.objects.of(company).in_bulk([s.event_id for s in rows.values()])
+    paused = {bytes(p.digest): p.until for p in Pause.objects.of(company).running().filter(wanted)}
     found = {}
     for address, digest in digests.items():
         suppression = rows.get(digest)
-        found[address] = Standing(address, suppression, events.get(suppression.event_id) if suppression else None)
+        event = events.get(suppression.event_id) if suppression else None
+        found[address] = Standing(address, suppression, event, paused.get(digest))
     return found
 
 

@@ -1,6 +1,6 @@
 from procrastinate.contrib.django import app
 
-from addressbook import grouping
+from addressbook import grouping, telling
 from addressbook.imports import run
 
 
@@ -12,3 +12,8 @@ def import_contacts() -> None:
 @app.task(name=grouping.TASK, queue="addressbook")
 def change_groups() -> None:
     grouping.run_due()
+
+
+@app.task(name=telling.TASK, queue="addressbook")
+def tell_providers() -> None:
+    telling.run_due()

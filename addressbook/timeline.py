@@ -26,8 +26,12 @@ _SENT = {
     "failed": gettext_lazy("%(what)s failed"),
     "unknown": gettext_lazy("%(what)s: not known whether it was sent"),
     "suppressed": gettext_lazy("%(what)s held back: opted out"),
+    "paused": gettext_lazy("%(what)s held back: paused"),
+    "topic left": gettext_lazy("%(what)s held back: topic left"),
     "cancelled": gettext_lazy("%(what)s cancelled"),
 }
+#: What the person chose stands where others have a reason.
+CHOSEN = ("pause", "topic_out", "topic_in")
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def of_contact(contact: Contact, *, before: datetime | None = None, most: int = 
 
 
 def _messages(contact: Contact, digests: list[bytes], before: datetime | None, most: int) -> list[Entry]:
-    rows = Message.objects.to(contact.company_id, *digests).select_related("campaign")
+    rows = Message.objects.to(contact.company_id, *digests).select_related("campaign", "batch")
     if before:
         rows = rows.filter(created_at__lt=before)
     return [_message(message) for message in rows.order_by("-created_at", "-pk")[:most]]
@@ -74,11 +78,15 @@ def _message(message: Any) -> Entry:
     details = [message.get_channel_display(), display(message.address)]
     if message.segments > 1:
         details.append(_("%(n)s segments") % {"n": message.segments})
-    if message.error:
+    if message.leaves_at:
+        at = date_format(timezone.localtime(message.leaves_at), "D j M, H:i")
+        details.append(_("leaves %(at)s") % {"at": at})
+    why_not = message.error if message.status == "suppressed" and message.error in _SENT else ""
+    if message.error and not why_not:
         details.append(message.error)
     return Entry(
         at=message.created_at,
-        title=_SENT[message.status] % {"what": what},
+        title=_SENT[why_not or message.status] % {"what": what},
         text=message.text,
         detail=" · ".join(str(d) for d in details if d),
         kind="bad" if message.status == "failed" else "",
@@ -121,10 +129,23 @@ def of_event(event: ConsentEvent, evidence: Evidence | None) -> Entry:
             text = evidence.comment if evidence else ""
         case ConsentEvent.Type.ERASURE:
             title = _("Data erased")
+        case ConsentEvent.Type.PAUSE:
+            title = _("Paused %(channel)s for %(days)s days %(how)s") % {
+                **words,
+                "days": event.reason.partition(":")[2],
+            }
+        case ConsentEvent.Type.PAUSE_END:
+            title = _("Ended the pause of %(channel)s %(how)s") % words
+        case ConsentEvent.Type.TOPIC_OUT:
+            title = _("Left a topic %(how)s") % words
+        case ConsentEvent.Type.TOPIC_IN:
+            title = _("Joined a topic again %(how)s") % words
+    if event.type in CHOSEN:
+        text = str(details.get("text", ""))
     facts = [
         _("campaign %(name)s") % {"name": event.campaign_name} if event.campaign_name else "",
         _("reason: %(reason)s") % {"reason": reasons.text(event.reason, company=event.company_id)}
-        if event.reason
+        if event.reason and event.type not in CHOSEN
         else "",
         str(details.get("method", "")) if event.source == "marketer" else "",
         _("event %(id)s") % {"id": event.pk},

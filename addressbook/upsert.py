@@ -25,31 +25,21 @@ from django.utils.translation import gettext as _
 from accounts.models import Company
 from addressbook import consent
 from addressbook.models import Contact, Group
+from addressbook.prepared import COPY_CONTACTS, TEXTS, Prepared, Result, as_json, prepare
+from lib import sql
 from lib.keys import digest_key
 from messaging.addresses import Address
+from messaging.bulk import bulk
 
 #: Below the ledger's 64 chains, beside `consent.COVER_LOCK`; keys of pg_advisory_xact_lock(company, …).
 UPSERT_LOCK = -1
 TRIES = 3
-TEXTS = {"first_name": 100, "last_name": 100, "language": 8, "country": 2}
-LONGEST_GROUP = 100
-COPY_CONTACTS = """
-  COPY addressbook_contact (id, phone, phone_digest, email, email_digest, first_name, last_name, language, country,
-    attributes, company_id, created_at, updated_at) FROM STDIN"""
 JOIN = """
   INSERT INTO addressbook_groupcontact (company_id, group_id, contact_id)
   SELECT %s, g, c FROM unnest(%s::bigint[], %s::bigint[]) AS j(g, c) ORDER BY g, c
   ON CONFLICT (group_id, contact_id) DO NOTHING"""
-
-
-@dataclass(slots=True)
-class Result:
-    """What became of one row."""
-
-    status: str  # created | updated | unchanged | rejected
-    contact_id: int | None = None
-    code: str = ""
-    detail: str = ""
+#: For contacts made in this transaction, who are in no group yet.
+COPY_MEMBERSHIPS = "COPY addressbook_groupcontact (company_id, group_id, contact_id) FROM STDIN"
 
 
 @dataclass(slots=True, eq=False)
@@ -67,47 +57,6 @@ class _Person:
     joined: set[int] = field(default_factory=set)
     changed: bool = False
     results: list[Result] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A row with all that is known of it before the database is asked."""
-
-    row: Mapping[str, Any]
-    identity: dict[str, bytes]
-    refusal: Result | None
-    #: Its columns as a new contact, in the order of COPY_CONTACTS, without id, company and times.
-    values: tuple[Any, ...]
-
-
-def prepare(rows: Iterable[Mapping[str, Any]]) -> list[Prepared]:
-    """For `upsert`; asks the database nothing, so a thread can do it while another chunk is written."""
-    key = digest_key()
-    prepared = []
-    for row in rows:
-        phone, email = row.get("phone"), row.get("email")
-        identity = {}
-        if phone is not None:
-            identity["sms"] = phone.digest(key)
-        if email is not None:
-            identity["email"] = email.digest(key)
-        refusal = _refusal(row, identity)
-        values: tuple[Any, ...] = ()
-        if refusal is None:
-            attributes = {k: v for k, v in (row.get("attributes") or {}).items() if v is not None}
-            values = (
-                phone and phone.value,
-                identity.get("sms"),
-                email and email.value,
-                identity.get("email"),
-                row.get("first_name") or "",
-                row.get("last_name") or "",
-                row.get("language") or "",
-                (phone and phone.country) or row.get("country") or "",
-                json.dumps(attributes, ensure_ascii=False) if attributes else "{}",
-            )
-        prepared.append(Prepared(row, identity, refusal, values))
-    return prepared
 
 
 def upsert(
@@ -146,35 +95,38 @@ class _Upsert:
         self.company = company
         self.known = known
         self.key = digest_key()
-        self.people: dict[tuple[str, bytes], _Person] = {}
+        #: By digest; those of the two channels are never the same.
+        self.people: dict[bytes, _Person] = {}
         #: Addresses that a contact gave up in this call and that are still in the table.
-        self.released: set[tuple[str, bytes]] = set()
+        self.released: set[bytes] = set()
         self.touched: dict[int, _Person] = {}
         self.covered: list[_Person] = []
         #: Rows of people whom nobody else in this call or in the table has to do with.
         self.fresh: list[tuple[Result, Prepared, set[int]]] = []
         self.fresh_gained: list[consent.Gained] = []
+        #: All addresses of the call: of its rows, and those that their contacts have.
+        self.digests: set[bytes] = set()
+        self.holds = False
 
     def run(self, rows: list[Prepared], common: list[Group | str]) -> list[Result]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s)", [self.company.pk, UPSERT_LOCK])
         ids = self._groups([ready.row.get("groups") or () for ready in rows if ready.refusal is None], common)
         everyone = {g.pk if isinstance(g, Group) else ids[g] for g in common}
-        identities = [ready.identity for ready in rows]
-        self._read(identities, everyone | set(ids.values()))
-        times = Counter(item for identity in identities for item in identity.items())
+        self._read(rows, everyone | set(ids.values()))
+        self.digests = {digest for ready in rows for digest in ready.identity.values()} | self.people.keys()
+        taken = _repeated(rows) | self.people.keys()
         results = []
         for ready in rows:
-            identity = ready.identity
             result = ready.refusal
             if result is None:
                 names = ready.row.get("groups")
                 member_of = everyone | {ids[name] for name in names} if names else everyone
-                if all(times[item] == 1 and item not in self.people for item in identity.items()):
-                    result = Result("created")
+                if taken.isdisjoint(ready.identity.values()):
+                    result = Result("created", digests=ready.identity)
                     self.fresh.append((result, ready, member_of))
                 else:
-                    result = self._two_contacts(identity) or self._fold(ready.row, identity, member_of)
+                    result = self._two_contacts(ready.identity) or self._fold(ready.row, ready.identity, member_of)
             results.append(result)
         self._write()
         self._insert_fresh()
@@ -182,7 +134,7 @@ class _Upsert:
         return results
 
     def _two_contacts(self, identity: dict[str, bytes]) -> Result | None:
-        if len({id(p) for p in map(self.people.get, identity.items()) if p}) > 1:
+        if len({id(p) for p in map(self.people.get, identity.values()) if p}) > 1:
             detail = _(
                 "The phone number belongs to one contact and the e-mail address to another; "
                 "merge the two first, or leave one of the addresses out."
@@ -204,17 +156,24 @@ class _Upsert:
             ids = dict(found.values_list("name", "pk"))
         return ids
 
-    def _read(self, identities: list[dict[str, bytes]], groups: set[int]) -> None:
+    def _read(self, rows: list[Prepared], groups: set[int]) -> None:
         """The contacts known by any of the rows' addresses, locked in one order."""
-        digests = {channel: list({i[channel] for i in identities if channel in i}) for channel in ("sms", "email")}
+        digests = {
+            channel: sql.in_hex(row.identity[channel] for row in rows if channel in row.identity)
+            for channel in ("sms", "email")
+        }
         with connection.cursor() as cursor:
             cursor.execute(
                 """SELECT id, phone, phone_digest, email, email_digest, first_name, last_name, language, country,
                           attributes::text
                    FROM addressbook_contact WHERE id IN (
-                     SELECT id FROM addressbook_contact WHERE company_id = %(company)s AND phone_digest = ANY(%(sms)s)
+                     SELECT id FROM addressbook_contact
+                     WHERE company_id = %(company)s
+                       AND phone_digest = ANY(ARRAY(SELECT decode(d, 'hex') FROM unnest(%(sms)s::text[]) d))
                      UNION
-                     SELECT id FROM addressbook_contact WHERE company_id = %(company)s AND email_digest = ANY(%(email)s)
+                     SELECT id FROM addressbook_contact
+                     WHERE company_id = %(company)s
+                       AND email_digest = ANY(ARRAY(SELECT decode(d, 'hex') FROM unnest(%(email)s::text[]) d))
                    ) ORDER BY id FOR UPDATE""",
                 {"company": self.company.pk, **digests},
             )
@@ -231,9 +190,9 @@ class _Upsert:
                 )
                 by_id[pk] = person
                 if phone_digest:
-                    self.people["sms", bytes(phone_digest)] = person
+                    self.people[bytes(phone_digest)] = person
                 if email_digest:
-                    self.people["email", bytes(email_digest)] = person
+                    self.people[bytes(email_digest)] = person
             if groups and by_id:
                 cursor.execute(
                     """SELECT contact_id, group_id FROM addressbook_groupcontact
@@ -246,7 +205,7 @@ class _Upsert:
     # Folding ----------------------------------------------------------------
 
     def _fold(self, row: Mapping[str, Any], identity: dict[str, bytes], groups: set[int]) -> Result:
-        person = next((p for p in map(self.people.get, identity.items()) if p), None)
+        person = next((p for p in map(self.people.get, identity.values()) if p), None)
         result = Result("unchanged")
         if person is None:
             person = _Person(None, {}, dict.fromkeys(TEXTS, ""), {}, changed=True)
@@ -289,15 +248,15 @@ class _Upsert:
         return changed
 
     def _move(self, person: _Person, channel: str, address: Address, digest: bytes) -> None:
-        if (channel, digest) in self.released:
+        if digest in self.released:
             self._write()  # its former owner must let go in the table first
         if old := person.addresses.get(channel):
-            gone = (channel, old.digest(self.key))
+            gone = old.digest(self.key)
             self.people.pop(gone, None)
             self.released.add(gone)
         person.addresses[channel] = address
         person.gained.add(channel)
-        self.people[channel, digest] = person
+        self.people[digest] = person
         if channel == "sms" and (country := address.country):
             person.texts["country"] = country
 
@@ -309,11 +268,13 @@ class _Upsert:
         self._insert([p for p in people if p.id is None and p.addresses])
         joined = [(group, p.id) for p in people if p.id is not None for group in p.joined]
         if joined:
+            groups, contacts = zip(*joined, strict=True)
             with connection.cursor() as cursor:
-                cursor.execute(JOIN, [self.company.pk, [g for g, _ in joined], [c for _, c in joined]])
+                cursor.execute(JOIN, [self.company.pk, sql.integers(groups), sql.integers(contacts)])
         for person in people:
+            digests = {channel: address.digest(self.key) for channel, address in person.addresses.items()}
             for result in person.results:
-                result.contact_id = person.id
+                result.contact_id, result.digests = person.id, digests
             person.changed = False
             person.joined = set()
         self.covered += [p for p in people if p.gained]
@@ -329,26 +290,21 @@ class _Upsert:
             email and email.value,
             email and email.digest(self.key),
             *person.texts.values(),
-            json.dumps(person.attributes, ensure_ascii=False),
+            as_json(person.attributes),
+            bool(phone and phone.is_landline),
         )
 
     def _update(self, people: list[_Person]) -> None:
         if not people:
             return
-        columns = [list(column) for column in zip(*map(self._values, people), strict=True)]
+        if not self.holds and any(p.gained for p in people):
+            consent.hold(company=self.company, digests=self.digests)
+            self.holds = True
+        # As one text: arrays of thousands take longer to write out than the rows to change.
+        names = [name for name, _type in _COLUMNS]
+        rows = [dict(zip(names, self._values(person), strict=True)) for person in people]
         with connection.cursor() as cursor:
-            cursor.execute(
-                """UPDATE addressbook_contact c
-                   SET phone = v.phone, phone_digest = v.phone_digest, email = v.email, email_digest = v.email_digest,
-                       first_name = v.first_name, last_name = v.last_name, language = v.language, country = v.country,
-                       attributes = v.attributes::jsonb, updated_at = now()
-                   FROM unnest(%s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::bytea[], %s::text[], %s::text[],
-                               %s::text[], %s::text[], %s::text[])
-                     AS v(id, phone, phone_digest, email, email_digest, first_name, last_name, language, country,
-                          attributes)
-                   WHERE c.id = v.id""",
-                columns,
-            )
+            cursor.execute(_UPDATE, [json.dumps(rows, ensure_ascii=False, default=bytes.hex)])
 
     def _insert(self, people: list[_Person]) -> None:
         if not people:
@@ -358,23 +314,39 @@ class _Upsert:
             with connection.wrap_database_errors, cursor.copy(COPY_CONTACTS) as copy:
                 for person, pk in zip(people, given, strict=True):
                     person.id = pk
-                    copy.write_row((*self._values(person), self.company.pk, now, now))
+                    copy.write_row((pk, self.company.pk, now, now, *self._values(person)[1:]))
 
     def _insert_fresh(self) -> None:
         if not self.fresh:
             return
         with connection.cursor() as cursor:
             now, given = _new_ids(cursor, len(self.fresh))
+            made = f"\t{self.company.pk}\t{now}\t{now}\t"
+            contacts, memberships = [], []
+            for (result, ready, groups), pk in zip(self.fresh, given, strict=True):
+                result.contact_id = pk
+                contacts.append(f"{pk}{made}{ready.line}")
+                for group in groups:
+                    memberships.append(f"{self.company.pk}\t{group}\t{pk}\n")
+                if len(ready.identity) == 2:
+                    phone, email = ready.row["phone"], ready.row["email"]
+                    self.fresh_gained += [consent.Gained(phone, email), consent.Gained(email, phone)]
+            # Written in one piece each: what is handed over row by row waits for the other thread of an import.
             with connection.wrap_database_errors, cursor.copy(COPY_CONTACTS) as copy:
-                for (result, ready, _groups), pk in zip(self.fresh, given, strict=True):
-                    result.contact_id = pk
-                    copy.write_row((pk, *ready.values, self.company.pk, now, now))
-                    if len(ready.identity) == 2:
-                        phone, email = ready.row["phone"], ready.row["email"]
-                        self.fresh_gained += [consent.Gained(phone, email), consent.Gained(email, phone)]
-            joined = [(group, result.contact_id) for result, _, groups in self.fresh for group in groups]
-            if joined:
-                cursor.execute(JOIN, [self.company.pk, [g for g, _ in joined], [c for _, c in joined]])
+                copy.write("".join(contacts))
+            if memberships:
+                self._hold(cursor, {group for _, _, groups in self.fresh for group in groups})
+                with bulk(), connection.wrap_database_errors, cursor.copy(COPY_MEMBERSHIPS) as copy:
+                    copy.write("".join(memberships))
+
+    def _hold(self, cursor: Any, groups: set[int]) -> None:
+        """What `membership_walls` asks of groups: of this company, and there until this is committed."""
+        cursor.execute(
+            "SELECT id FROM addressbook_group WHERE company_id = %s AND id = ANY(%s) ORDER BY id FOR KEY SHARE",
+            [self.company.pk, list(groups)],
+        )
+        if {pk for (pk,) in cursor.fetchall()} != groups:
+            raise IntegrityError("a group has contacts of its own company only")
 
     def _gained(self) -> list[consent.Gained]:
         """Each new address beside the one it replaces, else beside those of the other channel."""
@@ -388,50 +360,43 @@ class _Upsert:
         return gained
 
 
+_COLUMNS = [
+    ("id", "bigint"),
+    ("phone", "text"),
+    ("phone_digest", "text"),
+    ("email", "text"),
+    ("email_digest", "text"),
+    *[(name, "text") for name in TEXTS],
+    ("attributes", "text"),
+    ("landline", "boolean"),
+]
+_UPDATE = f"""
+  UPDATE addressbook_contact c
+  SET phone = v.phone, phone_digest = decode(v.phone_digest, 'hex'),
+      email = v.email, email_digest = decode(v.email_digest, 'hex'),
+      first_name = v.first_name, last_name = v.last_name, language = v.language, country = v.country,
+      attributes = v.attributes::jsonb, landline = v.landline, updated_at = now()
+  FROM json_to_recordset(%s) AS v({", ".join(f"{name} {kind}" for name, kind in _COLUMNS)})
+  WHERE c.id = v.id"""
+
+
 def _new_ids(cursor: Any, count: int) -> tuple[datetime, list[int]]:
     """The transaction's time, and the ids of `count` contacts to be written."""
     cursor.execute(
-        "SELECT now(), array_agg(nextval(pg_get_serial_sequence('addressbook_contact', 'id')))"
-        " FROM generate_series(1, %s)",
+        """WITH ids AS MATERIALIZED (SELECT pg_get_serial_sequence('addressbook_contact', 'id')::regclass AS source)
+           SELECT now(), array_agg(nextval(ids.source))::text FROM ids, generate_series(1, %s)""",
         [count],
     )
     now, ids = cursor.fetchone()
-    return now, ids
+    return now, list(map(int, ids[1:-1].split(",")))
 
 
-def _refusal(row: Mapping[str, Any], identity: dict[str, bytes]) -> Result | None:
-    """What no database could store."""
-    if not identity:
-        return Result("rejected", None, "no_address", _("There is neither a phone number nor an e-mail address."))
-    for name, longest in TEXTS.items():
-        if len(row.get(name) or "") > longest:
-            detail = _("%(field)s is longer than %(longest)d characters.") % {"field": name, "longest": longest}
-            return Result("rejected", None, "too_long", detail)
-    groups = row.get("groups") or ()
-    if any(not name or len(name) > LONGEST_GROUP for name in groups):
-        detail = _("A group's name has 1 to %(longest)d characters.") % {"longest": LONGEST_GROUP}
-        return Result("rejected", None, "bad_group", detail)
-    texts = [row.get(name) or "" for name in TEXTS]
-    texts += groups
-    if attributes := row.get("attributes"):
-        if all(isinstance(value, str) for value in attributes.values()):
-            texts += [*attributes, *attributes.values()]
-        else:
-            texts.append(json.dumps(attributes, ensure_ascii=False).replace("\\u0000", "\0"))
-    if not _is_text("".join(texts)):
-        return Result("rejected", None, "not_text", _("There is a character that is no text; write the row anew."))
-    return None
-
-
-def _is_text(text: str) -> bool:
-    """Without NUL and lone surrogates, which PostgreSQL cannot store."""
-    if text.isascii():
-        return "\0" not in text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
+def _repeated(rows: list[Prepared]) -> set[bytes]:
+    """What more than one row has to do with."""
+    digests = [digest for row in rows for digest in row.identity.values()]
+    if len(set(digests)) == len(digests):
+        return set()
+    return {digest for digest, times in Counter(digests).items() if times > 1}
 
 
 def known_contacts(company: Company, addresses: Iterable[Address]) -> dict[Address, Contact]:

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from addressbook.views import certificate, contacts, groups, suppressions
+from addressbook.views import certificate, contacts, groups, pauses, suppressions
 
 app_name = "addressbook"
 urlpatterns = [
@@ -27,6 +27,7 @@ urlpatterns = [
     path("suppressions/", suppressions.suppression_list, name="suppressions"),
     path("suppressions/add/", suppressions.add, name="suppression-add"),
     path("suppressions/export/", suppressions.export, name="suppressions-export"),
+    path("suppressions/pauses/", pauses.pause_list, name="pauses"),
     path("suppressions/certificate/", certificate.of_address, name="certificate"),
     path("suppressions/<int:pk>/certificate/", certificate.of_suppression, name="suppression-certificate"),
     path("suppressions/<int:pk>/lift/", suppressions.lift, name="suppression-lift"),

@@ -25,6 +25,7 @@ from api import (
     reading,
     simulator,
     suppressions,
+    webhooks,
 )
 from api.auth import Key
 
@@ -111,5 +112,5 @@ api = Api(
 )
 problems.install(api)
 api.add_decorator(door, mode="view")
-for module in (contacts, groups, suppressions, events, campaigns, messages, gate, insights, simulator):
+for module in (contacts, groups, suppressions, events, campaigns, messages, gate, insights, webhooks, simulator):
     api.add_router("", module.router)

@@ -23,6 +23,8 @@ class ApiRequest(HttpRequest):
     company: Company
     api_key: ApiKey
     json: object
+    #: Fields of the answer that a repeated request is not told again.
+    shown_once: tuple[str, ...]
 
 
 class Key(HttpBearer):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from django.db import transaction
 from django.utils import timezone
 from ninja import Query, Router, Status
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import BaseModel, Field, StringConstraints
 
 from accounts.models import Company
@@ -27,7 +28,11 @@ from optout import lines
 router = Router(tags=["campaigns"])
 LONGEST_BODY = 4000
 MOST_GROUPS = 100
+MOST_COUNTRIES = 250
 Groups = Annotated[list[fields.GroupName], Field(max_length=MOST_GROUPS)]
+Campaigns = Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(max_length=MOST_GROUPS)]
+Senders = Annotated[dict[str, fields.Name], Field(max_length=MOST_COUNTRIES)]
+Days = Annotated[int, Field(ge=1, le=365)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_BODY)]
 
 
@@ -42,6 +47,9 @@ class ChangeBody(fields.Body):
     exclude_groups: Groups | None = None
     opt_out_text: fields.line(160) | None = None  # type: ignore[valid-type]
     scheduled_at: fields.Time | None = None
+    senders: Senders | None = Field(None, description="Country → sender, where that is not `sender`; null: none.")
+    exclude_campaigns: Campaigns | None = Field(None, description="Ids; who has had one of them is left out.")
+    not_messaged_days: Days | None = Field(None, description="Who has had marketing in so many days is left out.")
 
 
 class CampaignBody(ChangeBody):
@@ -66,6 +74,19 @@ class CountsOut(BaseModel):
     opt_outs: int
 
 
+class LeftOut(BaseModel):
+    """Why people in the groups got no message, one reason each."""
+
+    no_address: int
+    suppressed: int
+    paused: int = Field(description="Chose a pause instead of opting out.")
+    landline: int
+    no_way: int = Field(description="No lawful way out in their country with this sender.")
+    received: int = Field(description="Had one of `exclude_campaigns`.")
+    lately: int = Field(description="Had marketing within `not_messaged_days`.")
+    capped: int = Field(description="Had as many messages as the company allows.")
+
+
 class ListedOut(BaseModel):
     id: int
     name: str
@@ -78,6 +99,9 @@ class ListedOut(BaseModel):
     opt_out_text: str
     groups: list[str]
     exclude_groups: list[str]
+    senders: dict[str, str]
+    exclude_campaigns: list[int]
+    not_messaged_days: int | None
     scheduled_at: datetime | None
     created_at: datetime
     launched_at: datetime | None
@@ -88,6 +112,8 @@ class CampaignOut(ListedOut, CountsOut):
     """The counts stand beside the other fields and, for programs that pass them on as one, under `counts`."""
 
     counts: CountsOut
+    in_groups: int = Field(description="Everybody in the groups: the messages, and those left out.")
+    left_out: LeftOut
 
 
 class SampleOut(BaseModel):
@@ -108,6 +134,9 @@ class PreviewOut(BaseModel):
     suppressed: int
     no_address: int
     no_way: int
+    in_groups: int
+    reached: int
+    left_out: LeftOut
 
 
 class Filters(BaseModel):
@@ -125,7 +154,7 @@ def create_campaign(request: ApiRequest, body: CampaignBody) -> Status[Any]:
 
 @router.get("/campaigns", response=Page[ListedOut])
 def list_campaigns(request: ApiRequest, filters: Query[Filters], paging: Query[Paging]) -> dict[str, Any]:
-    rows = Campaign.objects.prefetch_related("groups", "exclude_groups")
+    rows = Campaign.objects.prefetch_related("groups", "exclude_groups", "exclude_campaigns", "country_senders")
     if filters.status:
         rows = rows.filter(status=filters.status)
     if filters.name:
@@ -163,9 +192,10 @@ def preview_campaign(request: ApiRequest, campaign_id: int) -> dict[str, Any]:
             for sample in preview.preview(campaign, reach)
         ],
         "audience": reach.audience,
-        "suppressed": reach.suppressed,
-        "no_address": reach.no_address,
-        "no_way": reach.no_way,
+        **{reason: reach.left_out[reason] for reason in ("suppressed", "no_address", "no_way")},
+        "in_groups": reach.all,
+        "reached": reach.reached,
+        "left_out": reach.left_out,
     }
 
 
@@ -206,15 +236,22 @@ def list_campaign_messages(
 def shown(campaign: Campaign) -> dict[str, Any]:
     out = ConsentEvent.objects.filter(campaign_id=campaign.pk, type="opt_out", cause_id=None)
     counts = {**campaign.counts(), "opt_outs": out.count()}
-    return {**_listed(campaign), **counts, "counts": counts}
+    left_out = {"in_groups": campaign.in_groups, "left_out": campaign.left_out_by_reason()}
+    return {**_listed(campaign), **counts, "counts": counts, **left_out}
+
+
+#: What no column of the campaign holds.
+ELSEWHERE = {"groups", "exclude_groups", "exclude_campaigns", "senders"}
 
 
 def _listed(campaign: Campaign) -> dict[str, Any]:
-    plain = [name for name in ListedOut.model_fields if name not in {"groups", "exclude_groups"}]
+    plain = [name for name in ListedOut.model_fields if name not in ELSEWHERE]
     return {
         **{name: getattr(campaign, name) for name in plain},
         "groups": sorted(group.name for group in campaign.groups.all()),
         "exclude_groups": sorted(group.name for group in campaign.exclude_groups.all()),
+        "exclude_campaigns": sorted(other.pk for other in campaign.exclude_campaigns.all()),
+        "senders": {row.country: row.sender for row in campaign.country_senders.all()},
     }
 
 
@@ -250,14 +287,18 @@ def _change(campaign: Campaign, body: ChangeBody, *, by: Who) -> None:
         for name in ("groups", "exclude_groups")
         if name in given
     }
+    if "exclude_campaigns" in given:
+        chosen["exclude_campaigns"] = _campaigns(given["exclude_campaigns"] or [], company=campaign.company)
     for name, value in given.items():
-        if name not in chosen:
-            setattr(campaign, name, value if name == "scheduled_at" else value or "")
+        if name not in ELSEWHERE:
+            setattr(campaign, name, value if name in {"scheduled_at", "not_messaged_days"} else value or "")
     _check(campaign, given)
     is_new = campaign.pk is None
     campaign.save()
     for name, groups in chosen.items():
         getattr(campaign, name).set(groups)
+    if "senders" in given:
+        campaign.set_senders(given["senders"] or {})
     if is_new:
         Action.record(campaign, Action.Verb.CREATED, by=by)
     elif given:
@@ -282,8 +323,34 @@ def _check(campaign: Campaign, given: dict[str, Any]) -> None:
     if campaign.channel == "email" and not campaign.subject:
         errors.append(error("subject", "required", "An e-mail needs a subject."))
     errors += messages.sender_problems(campaign.sender, channel=campaign.channel)
+    errors += _sender_problems(given.get("senders") or {}, channel=campaign.channel)
     if errors:
         raise many_invalid(errors)
+
+
+def _sender_problems(senders: dict[str, str], *, channel: str) -> list[dict[str, str]]:
+    if senders and channel == "email":
+        return [error("senders", "sms_only", "An e-mail comes from one address; leave this out.")]
+    errors = []
+    for country, sender in senders.items():
+        field = f"senders.{country[:10]}"
+        if country not in SUPPORTED_REGIONS:
+            detail = "Use the two capital letters of a country, for example FR."
+            errors.append(error(field, "unknown_country", detail))
+        errors += [{**problem, "field": field} for problem in messages.sender_problems(sender, channel=channel)]
+    return errors
+
+
+def _campaigns(ids: list[int], *, company: Company) -> list[Campaign]:
+    found = {campaign.pk: campaign for campaign in Campaign.objects.of(company).filter(pk__in=ids)}
+    missing = [
+        error(f"exclude_campaigns[{n}]", "unknown_campaign", "There is no campaign with this id.")
+        for n, pk in enumerate(ids)
+        if pk not in found
+    ]
+    if missing:
+        raise many_invalid(missing)
+    return list(found.values())
 
 
 def _groups(names: list[str], *, field: str, company: Company) -> list[Group]:

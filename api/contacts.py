@@ -177,6 +177,9 @@ def change_contact(request: ApiRequest, contact_id: int, body: ContactBody) -> d
         contact.country = given["country"] or ""
     if "attributes" in given:
         contact.attributes = given["attributes"] or {}
+    if contact.addresses() != before:
+        key = digest_key()
+        consent.hold(company=request.company, digests=[a.digest(key) for a in (*before, *contact.addresses())])
     try:
         with transaction.atomic():
             contact.save()

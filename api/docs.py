@@ -29,6 +29,11 @@ PROBLEMS = {
     "too-large": (413, "The body is too large; send it in several requests."),
     "unsupported-media-type": (415, "Bodies are application/json."),
     "invalid": (422, "`errors` names each field that is wrong, with a code and what to do."),
+    "template-required": (
+        422,
+        "An administrator lets this company send transactional messages from templates only. Send `template` and "
+        "`values`, or a `body` that equals a template with its placeholders filled. Nothing was sent.",
+    ),
     "idempotency-key-reused": (422, "The Idempotency-Key was used for another request."),
     "too-many-requests": (429, "Wait as many seconds as the header Retry-After says."),
     "internal-error": (500, "Our mistake; nothing was done."),

@@ -47,7 +47,7 @@ class Filters(BaseModel):
 
 @router.get("/events", response=Page[EventOut])
 def list_events(request: ApiRequest, filters: Query[Filters], paging: Query[Paging]) -> dict[str, Any]:
-    """The ledger: every opt-out, opt-in, reason and erasure."""
+    """The ledger: every opt-out, opt-in, reason, erasure, pause and left topic."""
     rows = ConsentEvent.objects.all()
     wanted = {"type": filters.type, "source": filters.source, "channel": filters.channel}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})

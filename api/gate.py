@@ -33,7 +33,7 @@ class AnswerOut(BaseModel):
     address: str | None
     allowed: bool
     why: str | None = Field(
-        None, description="invalid, suppressed, waits_for_review, already_sent, duplicate or no_way_out."
+        None, description="invalid, suppressed, paused, waits_for_review, already_sent, duplicate or no_way_out."
     )
     detail: str | None = None
     text: str | None = Field(None, description="What to send, with the opt-out line.")

@@ -29,6 +29,7 @@ def once(request: ApiRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
     2. A known key answers what it answered; with another request it is refused.
     3. Else the effect and its answer are committed together, or neither.
 
+    What is shown once (`request.shown_once`, names of fields) is not kept, and so not in a repeated answer.
     Kept are successes and conflicts. What was refused as invalid may be mended and sent again.
     """
     key = request.headers.get(HEADER)
@@ -51,7 +52,7 @@ def once(request: ApiRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
                 request_hash=asked,
                 status=response.status_code,
                 body={
-                    "content": json.loads(response.content) if response.content else None,
+                    "content": _kept(response, without=getattr(request, "shown_once", ())),
                     "type": response["Content-Type"],
                 },
             )
@@ -81,6 +82,13 @@ def _undone_when_refused(act: Callable[[], HttpResponse]) -> HttpResponse:
         if response.status_code >= 400:
             transaction.set_rollback(True)
     return response
+
+
+def _kept(response: HttpResponse, *, without: tuple[str, ...]) -> Any:
+    if not response.content:
+        return None
+    content = json.loads(response.content)
+    return {name: value for name, value in content.items() if name not in without} if without else content
 
 
 def _again(known: IdempotencyKey, *, asked: bytes) -> HttpResponse:

@@ -44,6 +44,8 @@ class FiguresOut(BaseModel):
 class CampaignFiguresOut(FiguresOut):
     failed: int
     unknown: int
+    paused: int = Field(description="People who paused instead of leaving.")
+    topics_left: int = Field(description="People who left single topics instead of leaving.")
 
 
 class CompanyFiguresOut(FiguresOut):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from addressbook.models import ConsentEvent, Suppression
 from api import events, fields
 from api.auth import ApiRequest, Key
 from api.paging import Page, Paging, page
+from api.problems import invalid
 from lib import sql
 from lib.keys import digest_key
 from messaging.addresses import Address, InvalidAddress, parse
@@ -131,7 +132,8 @@ def list_suppressions(request: ApiRequest, filters: Query[Filters], paging: Quer
 
 @router.post("/suppressions/check", response=CheckOut)
 def check_suppressions(request: ApiRequest, body: CheckBody) -> dict[str, Any]:
-    """Who of up to 10 000 addresses may be sent marketing, in the order given."""
+    """Who of up to 10 000 addresses may be sent marketing, in the order given; who has paused may not, and `detail`
+    says until when."""
     return {
         "results": check(body.addresses, company=request.company, default_country=body.default_country),
     }
@@ -139,17 +141,25 @@ def check_suppressions(request: ApiRequest, body: CheckBody) -> dict[str, Any]:
 
 @router.post("/opt-ins", auth=Key("lift"), response={201: events.EventOut})
 def opt_in(request: ApiRequest, body: OptInBody) -> Status[Any]:
-    """Record a consent with its evidence; ends the suppressions that it covers."""
+    """Record a consent with its evidence; ends the suppressions that it covers.
+
+    422 when one of them began after `evidence.occurred_at`: what was agreed to before an opt-out does not end it.
+    """
     address = fields.address(body.address, field="address")
     evidence = body.evidence.model_dump(mode="json")
-    event_id = consent.opt_in(
-        company=request.company,
-        address=address,
-        source="api",
-        channels=body.channels,
-        evidence={**evidence, "api_key": str(request.api_key)},
-        occurred_at=body.evidence.occurred_at,
-    )
+    try:
+        event_id = consent.opt_in(
+            company=request.company,
+            address=address,
+            source="api",
+            channels=body.channels,
+            evidence={**evidence, "api_key": str(request.api_key)},
+            occurred_at=body.evidence.occurred_at,
+        )
+    except consent.ConsentTooOld as old:
+        since = old.since.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        detail = f"The evidence is older than the opt-out of {since}; a newer consent is needed"
+        raise invalid("evidence.occurred_at", "older_than_opt_out", detail) from old
     return Status(201, events.shown(list(ConsentEvent.objects.filter(pk=event_id)))[0])
 
 
@@ -176,18 +186,23 @@ def _checked(text: str, address: Address | InvalidAddress, found: dict[Address, 
     if isinstance(address, InvalidAddress):
         channel = "email" if "@" in text else "sms"
         return {"input": text, "address": None, "channel": channel, "status": "invalid", "detail": str(address)}
-    _known, since = found[address]
-    return {
+    _known, since, paused = found[address]
+    answer = {
         "input": text,
         "address": address.value,
         "channel": address.channel,
-        "status": "suppressed" if since else "reachable",
+        "status": "suppressed" if since or paused else "reachable",
         "since": since,
     }
+    if paused:
+        began, until = paused
+        answer["since"] = began
+        answer["detail"] = f"Paused by the person until {until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}."
+    return answer
 
 
-def _look_up(addresses: Any, *, company: Company) -> dict[Address, tuple[bool, datetime | None]]:
-    """Per address: whether we hold exactly it, and since when it is suppressed."""
+def _look_up(addresses: Any, *, company: Company) -> dict[Address, tuple[bool, datetime | None, list[datetime] | None]]:
+    """Per address: whether we hold exactly it, since when it is suppressed, and since and until when paused."""
     wanted = list(addresses)
     if not wanted:
         return {}
@@ -200,7 +215,7 @@ def _look_up(addresses: Any, *, company: Company) -> dict[Address, tuple[bool, d
     }
     with connection.cursor() as cursor:
         cursor.execute(STATEMENTS["look_up"], columns)
-        return {wanted[n - 1]: (known, since) for n, known, since in cursor.fetchall()}
+        return {wanted[n - 1]: (known, since, paused) for n, known, since, paused in cursor.fetchall()}
 
 
 def _recorded(event_id: int) -> dict[str, Any]:

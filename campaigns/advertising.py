@@ -8,6 +8,9 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
 _WORDS = Path(__file__).parent / "data" / "marketing.toml"
 _PERCENT = re.compile(r"(?<![\w.,])[-–−]?\s?\d{1,2}\s?%")
 _SHORTENED = re.compile(
@@ -17,24 +20,25 @@ _SHORTENED = re.compile(
 
 
 def signs(text: str) -> list[str]:
-    """What gives it away, as words for a developer; empty for what codes and orders are made of.
+    """What gives it away, in words; empty for what codes and orders are made of.
 
     One percent sign (VAT, a battery) or one shortened link says little; a word of advertising is enough.
     """
     words = sorted(set(_words().findall(_folded(text))))
     hints = []
     if _PERCENT.search(text):
-        hints.append("a percentage")
+        hints.append(_("a percentage"))
     if found := _SHORTENED.search(text):
-        hints.append(f"a shortened link ({found[1].lower()})")
+        hints.append(_("a shortened link (%(host)s)") % {"host": found[1].lower()})
     if words or len(hints) > 1:
         return [*(f"“{word}”" for word in words[:5]), *hints]
     return []
 
 
 def warning(text: str) -> str:
-    """For the answer to a program; empty when there is none."""
-    found = signs(text)
+    """For the answer to a program, so in English; empty when there is none."""
+    with override("en"):
+        found = signs(text)
     if not found:
         return ""
     return (

@@ -49,6 +49,9 @@ FIELDS = {
     "opt_out_text": _("opt-out line"),
     "groups": _("audience"),
     "exclude_groups": _("who is left out"),
+    "exclude_campaigns": _("campaigns that are left out"),
+    "not_messaged_days": _("days without marketing"),
+    "senders": _("senders in countries"),
     "scheduled_at": _("time"),
 }
 

@@ -2,7 +2,8 @@
 
 1. *Claim* a batch: one gateway request's worth becomes `handing`, committed at once.
 2. *Last look*: a statement of its own reads the batch together with the suppressions.
-   An opt-out that was acknowledged before it always wins.
+   An opt-out that was acknowledged before it always wins. Who may not be written to
+   at this hour waits in a batch of their own, which is looked at anew when it is due.
 3. *Render* each text with its opt-out line.
 4. *Hand over*; if rendering took longer than MAX_GAP_SECONDS, look again first.
 5. *Store* what became of each message; the batch is done.
@@ -18,7 +19,7 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,30 +29,32 @@ from django.utils import timezone
 
 from accounts.scoping import company_scope
 from addressbook import blocks
-from campaigns import audience
+from campaigns import audience, failover
 from campaigns.models import Campaign, WrongState
 from campaigns.texts import Composer
 from lib import sql
 from lib.wake import wake
+from messaging import health
 from messaging.addresses import Address
 from messaging.gateways import ADAPTERS, Outcome, Outgoing, Verdict
 from messaging.models import Batch, Gateway, Message
 from messaging.models.message import Category
 from messaging.segments import measure
 from optout.links import unsubscribe_header
+from optout.marketing_hours import Doors
 
 STATEMENTS = sql.named(Path(__file__).parent / "sql" / "dispatch.sql")
 #: After this long in `handing` a worker is taken for dead.
 LEASE = timedelta(seconds=60)
 #: The last look must not be older than this when the first byte leaves.
 MAX_GAP_SECONDS = 0.2
-#: How long a refused-for-now batch waits.
-RETRY_AFTER = timedelta(seconds=30)
 #: How long one is tried at all.
 GIVE_UP_AFTER = timedelta(days=3)
 
 #: Somebody has to mend that first.
-NOT_SET_UP = Outcome(Verdict.RETRYABLE, error="the gateway's settings are incomplete", retry_after=60)
+NOT_SET_UP = Outcome(
+    Verdict.RETRYABLE, error="the gateway's settings are incomplete", retry_after=60, gateway_at_fault=True
+)
 
 STATUS_OF = {
     Verdict.ACCEPTED: Message.Status.SENT,
@@ -86,17 +89,18 @@ def claim(*, worker: uuid.UUID, category: str) -> Batch | None:
     rows = _run("claim", {"worker": worker, "category": category})
     if not rows:
         return None
-    fields = ("pk", "company_id", "gateway_id", "campaign_id", "category")
+    fields = ("pk", "company_id", "gateway_id", "campaign_id", "category", "pinned")
     return Batch(**dict(zip(fields, rows[0], strict=True)))
 
 
 def hand_over(batch: Batch, *, worker: uuid.UUID, composer: Composer | None = None) -> None:
     """Steps 2 to 5 for a claimed batch."""
     gateway = Gateway.objects.of(batch.company_id).get(pk=batch.gateway_id)
+    if failover.set_aside(batch, gateway, worker=worker, run=_run):
+        return
     composer = composer or Composer.of(batch)
     for _attempt in range(3):
-        looked_at = time.monotonic()
-        rows = _look(batch, worker=worker, composer=composer)
+        looked_at, rows = _last_look(batch, worker=worker, composer=composer)
         free = [row for row in rows if not row[SUPPRESSED]]
         outgoing = [_outgoing(row, composer=composer) for row in free]
         if time.monotonic() - looked_at <= MAX_GAP_SECONDS:
@@ -104,7 +108,11 @@ def hand_over(batch: Batch, *, worker: uuid.UUID, composer: Composer | None = No
     gap_ms = (time.monotonic() - looked_at) * 1000
     sent_at = timezone.now()
     outcomes = _send(gateway, outgoing)
-    _store(batch, worker=worker, rows=rows, outgoing=outgoing, outcomes=outcomes, gap_ms=gap_ms, sent_at=sent_at)
+    if batch.pinned:
+        outcomes = failover.tried_once(outcomes)
+    _store(
+        batch, gateway, worker=worker, rows=rows, outgoing=outgoing, outcomes=outcomes, gap_ms=gap_ms, sent_at=sent_at
+    )
     _heed(gateway, outgoing=outgoing, outcomes=outcomes)
     if batch.campaign_id:
         _run("finish", {"campaign": batch.campaign_id})
@@ -113,6 +121,33 @@ def hand_over(batch: Batch, *, worker: uuid.UUID, composer: Composer | None = No
 # Columns of the last look.
 ID, CHANNEL, ADDRESS, COUNTRY, LANGUAGE, METHOD, SENDER, REPLY_CODE, SUBJECT, TEXT, SUPPRESSED = range(11)
 FIRST_EXTRA = 11
+
+
+def _last_look(batch: Batch, *, worker: uuid.UUID, composer: Composer) -> tuple[float, list[tuple[Any, ...]]]:
+    """When it began, and whom it found; those who have to wait for their hours are gone from the batch."""
+    while True:
+        looked_at = time.monotonic()
+        rows = _look(batch, worker=worker, composer=composer)
+        closed = {} if composer.is_test(batch) else _closed(batch, rows)
+        if not closed:
+            return looked_at, rows
+        with transaction.atomic():
+            for until, ids in closed.items():
+                _run("defer", {"batch": batch.pk, "worker": worker, "ids": ids, "until": until})
+
+
+def _closed(batch: Batch, rows: Sequence[tuple[Any, ...]]) -> dict[datetime, list[int]]:
+    """Marketing that may not leave at this moment, by when it may."""
+    closed: dict[datetime, list[int]] = {}
+    if batch.category == Category.MARKETING:
+        doors = Doors(batch.company_id)
+        for row in rows:
+            if row[SUPPRESSED]:
+                continue
+            opening = doors.open_at(channel=row[CHANNEL], country=row[COUNTRY], number=row[ADDRESS])
+            if opening:
+                closed.setdefault(opening, []).append(row[ID])
+    return closed
 
 
 def _look(batch: Batch, *, worker: uuid.UUID, composer: Composer) -> list[tuple[Any, ...]]:
@@ -142,6 +177,7 @@ def _outgoing(row: tuple[Any, ...], *, composer: Composer) -> Outgoing:
         sender=row[SENDER],
         subject=row[SUBJECT] or composer.subject,
         text=text,
+        country=row[COUNTRY],
         html=html,
         list_unsubscribe=unsubscribe_header(row[ID]) if row[CHANNEL] == "email" and row[METHOD] else "",
     )
@@ -150,22 +186,26 @@ def _outgoing(row: tuple[Any, ...], *, composer: Composer) -> Outgoing:
 def _send(gateway: Gateway, outgoing: Sequence[Outgoing]) -> Sequence[Outcome]:
     if not outgoing:
         return []
+    most = failover.most_at_once(gateway)
+    now, later = outgoing[:most], outgoing[most:]
+    outcomes: Sequence[Outcome]
     try:
         adapter = ADAPTERS[gateway.kind](gateway)
         if not adapter.is_set_up:
             return [NOT_SET_UP] * len(outgoing)
-        outcomes = adapter.send(outgoing)
+        outcomes = adapter.send(now)
     except Exception as problem:  # an adapter's fault hides what the provider took: the honest word is unknown
         # Its words may hold a number or a text, which have no place in a log.
         log.error("gateway %s failed: %s", gateway.pk, type(problem).__name__)
-        return [Outcome(Verdict.UNKNOWN, error="the gateway failed")] * len(outgoing)
-    if len(outcomes) != len(outgoing):
-        return [Outcome(Verdict.UNKNOWN, error="the gateway's answer was incomplete")] * len(outgoing)
-    return outcomes
+        outcomes = [Outcome(Verdict.UNKNOWN, error="the gateway failed")] * len(now)
+    if len(outcomes) != len(now):
+        outcomes = [Outcome(Verdict.UNKNOWN, error="the gateway's answer was incomplete")] * len(now)
+    return [*outcomes, *[failover.HELD_BACK] * len(later)]
 
 
 def _store(
     batch: Batch,
+    gateway: Gateway,
     *,
     worker: uuid.UUID,
     rows: Sequence[tuple[Any, ...]],
@@ -175,11 +215,12 @@ def _store(
     sent_at: Any,
 ) -> None:
     ids, statuses, texts, encodings, segments, provider_ids, errors = [], [], [], [], [], [], []
-    again: dict[timedelta, list[int]] = {}
+    again: dict[tuple[timedelta, int | None], list[int]] = {}
+    detour = failover.Detour(gateway, outgoing[0].channel if outgoing else "")
     for message, outcome in zip(outgoing, outcomes, strict=True):
         if outcome.verdict is Verdict.RETRYABLE:
-            wait = RETRY_AFTER if outcome.retry_after is None else timedelta(seconds=outcome.retry_after)
-            again.setdefault(wait, []).append(message.id)
+            when = detour.after(outcome, country=message.country, sender=message.sender)
+            again.setdefault(when, []).append(message.id)
             continue
         encoding, parts = "", 0
         if message.channel == "sms":
@@ -200,7 +241,7 @@ def _store(
             encodings.append("")
             segments.append(0)
             provider_ids.append("")
-            errors.append("")
+            errors.append("" if row[SUPPRESSED] == "suppressed" else row[SUPPRESSED])
     arguments = {
         "batch": batch.pk,
         "worker": worker,
@@ -215,9 +256,9 @@ def _store(
         "errors": _listed(errors),
     }
     with transaction.atomic():
-        for wait, ids_again in again.items():
-            _run("give_up", {"ids": ids_again, "after": GIVE_UP_AFTER})
-            _run("again", {"batch": batch.pk, "ids": ids_again, "wait": wait})
+        for (wait, other), ids_again in again.items():
+            _run("give_up", {"batch": batch.pk, "ids": ids_again, "after": GIVE_UP_AFTER})
+            _run("again", {"batch": batch.pk, "ids": ids_again, "wait": wait, "gateway": other})
         _run("store", arguments)
 
 
@@ -234,19 +275,14 @@ def _heed(gateway: Gateway, *, outgoing: Sequence[Outgoing], outcomes: Sequence[
             blocks.suppress(
                 gateway=gateway, address=address, message_id=message.id, block=outcome.block, error=outcome.error
             )
-    lost = {Verdict.RETRYABLE, Verdict.UNKNOWN}
-    if any(outcome.verdict not in lost for outcome in outcomes):
-        gateway.note("")
-        return
-    # What only waits its turn for a moment is no problem.
-    problems = [o.error for o in outcomes if o.verdict is Verdict.UNKNOWN or o.retry_after is None or o.retry_after > 2]
-    if problems:
-        gateway.note(problems[0])
+    health.heed(gateway, outcomes)
 
 
 def sweep() -> None:
     """What a crash or a lost wake-up left: due campaigns, unbuilt audiences, dead workers' batches."""
     _run("abandoned", {"lease": LEASE})
+    _run("give_up_waiting", {"after": GIVE_UP_AFTER})
+    health.sweep()
     for campaign in Campaign.objects.across_companies().filter(
         status=Campaign.Status.SCHEDULED, scheduled_at__lte=timezone.now()
     ):

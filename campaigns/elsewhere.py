@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import Company
+from addressbook import preferences
 from addressbook.models import Contact, Suppression
 from addressbook.models.contact import CHANNELS
 from campaigns import audience, gate
@@ -75,6 +76,7 @@ def hand_out(
     }
     out = Suppression.objects.of(company).filter(channel=channel, digest__in=digests)
     suppressed = {bytes(digest) for digest in out.values_list("digest", flat=True)}
+    paused = preferences.paused(company, channel=channel, digests=digests)
     held = ReviewItem.objects.of(company).holding().filter(digest__in=digests)
     waiting = {bytes(digest) for digest in held.values_list("digest", flat=True)}
     earlier = gate.known(campaign, contacts=[c.pk for c in contacts.values()], digests=digests) if campaign else {}
@@ -90,6 +92,7 @@ def hand_out(
         why = (
             "duplicate" if digest in seen
             else "suppressed" if digest in suppressed
+            else "paused" if digest in paused
             else "waits_for_review" if digest in waiting
             else "already_sent" if sent
             else "no_way_out" if way is None

@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Company
+from addressbook import preferences
 from addressbook.models import Contact, Suppression
 from campaigns import audience
 from campaigns.models import Campaign
@@ -23,6 +24,10 @@ from optout import destinations, lines
 
 class Suppressed(Exception):
     """This address has opted out of marketing from this company."""
+
+
+class Paused(Suppressed):
+    """This address gets no marketing for some days, as the person chose."""
 
 
 class NoWayOut(Exception):
@@ -55,7 +60,7 @@ def send(
     Transactional messages pass whatever the suppression list says and carry no
     opt-out line. Opt-outs are counted for `campaign`, which sends nobody a second message.
     `write` makes the final text, way out and all, of the message that has its id by then.
-    Raises Suppressed, NoWayOut, InvalidBody, AlreadySent.
+    Raises Suppressed, Paused, NoWayOut, InvalidBody, AlreadySent.
     """
     if not body.strip():
         raise InvalidBody("The text is empty.")
@@ -63,6 +68,8 @@ def send(
     marketing = category == Category.MARKETING
     if marketing and Suppression.objects.of(company).filter(channel=to.channel, digest=digest).exists():
         raise Suppressed
+    if marketing and preferences.paused(company, channel=to.channel, digests=[digest]):
+        raise Paused
     contact = Contact.objects.of(company).with_address(to).first()
     language = (contact.language if contact else "") or language_of(to.country, company=company)
     way = (
@@ -78,7 +85,9 @@ def send(
                 raise AlreadySent
         batch = Batch.objects.create(
             company=company,
-            gateway=audience.gateway_of(company, channel=to.channel),
+            gateway=audience.gateway_of(
+                company, channel=to.channel, country=to.country, sender=way.sender if way else sender
+            ),
             campaign_id=campaign.pk if campaign else None,
             category=category,
             due_at=now,

@@ -11,9 +11,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scoping import CompanyModel, ScopedManager, company_scope
+from campaigns import left_out
 from campaigns.audit import NOBODY, Action, Who, last_change
+from campaigns.transactional import TransactionalTemplate as TransactionalTemplate
 from messaging.models import Batch, Message, Tally
-from messaging.models.message import Channel
+from messaging.models.message import BatchQuerySet, Channel
 
 
 class WrongState(Exception):
@@ -71,6 +73,9 @@ class Campaign(CompanyModel):
     opt_out_text = models.CharField(_("opt-out line"), max_length=160, blank=True)
     groups = models.ManyToManyField("addressbook.Group", related_name="campaigns")
     exclude_groups = models.ManyToManyField("addressbook.Group", related_name="+", blank=True)
+    # Who has had one of these, or any marketing in so many days, is left out.
+    exclude_campaigns = models.ManyToManyField("self", symmetrical=False, related_name="+", blank=True)
+    not_messaged_days = models.PositiveSmallIntegerField(_("days without marketing"), null=True, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT)
     scheduled_at = models.DateTimeField(_("send at"), null=True, blank=True)
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
@@ -85,6 +90,13 @@ class Campaign(CompanyModel):
     audience = models.IntegerField(default=0)
     left_out_suppressed = models.IntegerField(default=0)
     left_out_no_way = models.IntegerField(default=0, help_text=_("No lawful way out with this sender."))
+    # In the groups, but no part of the audience (campaigns/left_out.py).
+    left_out_no_address = models.IntegerField(default=0, db_default=0)
+    left_out_paused = models.IntegerField(default=0, db_default=0)
+    left_out_landline = models.IntegerField(default=0, db_default=0)
+    left_out_received = models.IntegerField(default=0, db_default=0)
+    left_out_lately = models.IntegerField(default=0, db_default=0)
+    left_out_capped = models.IntegerField(default=0, db_default=0)
 
     objects = CampaignManager()
 
@@ -117,6 +129,10 @@ class Campaign(CompanyModel):
     @property
     def is_draft(self) -> bool:
         return self.status == self.Status.DRAFT
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.status not in self.AT_REST
 
     @property
     def may_be_archived(self) -> bool:
@@ -233,6 +249,7 @@ class Campaign(CompanyModel):
             copy = self.copy(name=_("%(name)s (copy)") % {"name": self.name[:190]}, by=by)
             copy.groups.set(self.groups.all())
             copy.exclude_groups.set(self.exclude_groups.all())
+            copy.exclude_campaigns.set(self.exclude_campaigns.all())
         return copy
 
     def copy(self, *, name: str, by: Who) -> Campaign:
@@ -246,14 +263,46 @@ class Campaign(CompanyModel):
             preheader=self.preheader,
             body=self.body,
             opt_out_text=self.opt_out_text,
+            not_messaged_days=self.not_messaged_days,
             created_by_id=by.user_id,
         )
+        copy.set_senders(self.senders())
         Action.record(self, Action.Verb.DUPLICATED, by=by, copy=copy.pk)
         Action.record(copy, Action.Verb.CREATED, by=by, original=self.pk)
         return copy
 
-    def batches(self) -> models.QuerySet[Batch]:
+    def senders(self) -> dict[str, str]:
+        """Country → the sender that speaks there in place of `sender`."""
+        rows = CountrySender.objects.of(self.company_id).filter(campaign=self)
+        return dict(rows.order_by("country").values_list("country", "sender"))
+
+    def set_senders(self, senders: dict[str, str]) -> None:
+        rows = CountrySender.objects.of(self.company_id).filter(campaign=self)
+        rows.delete()
+        CountrySender.objects.bulk_create(
+            CountrySender(company_id=self.company_id, campaign=self, country=country, sender=sender)
+            for country, sender in senders.items()
+            if sender
+        )
+
+    def left_out_by_reason(self) -> dict[str, int]:
+        """By reason, as it was when the audience was built. With the messages these are all who are in the groups."""
+        return {reason: getattr(self, left_out.field(reason)) for reason in left_out.REASONS}
+
+    @property
+    def in_groups(self) -> int:
+        """Everybody in the chosen groups, as far as the audience is built."""
+        return self.audience + sum(
+            n for reason, n in self.left_out_by_reason().items() if reason not in left_out.IN_AUDIENCE
+        )
+
+    def batches(self) -> BatchQuerySet:
         return Batch.objects.of(self.company_id).filter(campaign_id=self.pk)
+
+    def hours(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last of those who wait for their hours get their message."""
+        found = self.batches().deferred().aggregate(first=models.Min("due_at"), last=models.Max("due_at"))
+        return (found["first"], found["last"]) if found["first"] else None
 
     def counts(self) -> dict[str, int]:
         """By status; together they are the audience. What is being handed over counts as queued."""
@@ -262,6 +311,22 @@ class Campaign(CompanyModel):
         counts["suppressed"] += self.left_out_suppressed
         counts["failed"] += self.left_out_no_way
         return {"audience": self.audience, **counts}
+
+
+class CountrySender(CompanyModel):
+    """As whom a campaign speaks in one country, where that is not its own sender."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="country_senders", db_index=False)
+    country = models.CharField(_("country"), max_length=2)
+    sender = models.CharField(_("sender"), max_length=100)
+
+    class Meta:
+        verbose_name = _("sender in a country")
+        verbose_name_plural = _("senders in countries")
+        constraints = [models.UniqueConstraint(fields=["campaign", "country"], name="one_sender_in_a_country")]
+
+    def __str__(self) -> str:
+        return f"{self.country} {self.sender}"
 
 
 class Slice(CompanyModel):

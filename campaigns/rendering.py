@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 FIELDS = ("first_name", "last_name", "company", "email", "phone")
 OPT_OUT = "opt_out"
-_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.]{0,60})(?:\|([^{}|]{0,60}))?\}", re.ASCII)
+FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.]{0,60})(?:\|([^{}|]{0,60}))?\}", re.ASCII)
 _ATTRIBUTE = re.compile(r"attr\.[A-Za-z0-9_]{1,40}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 
@@ -71,7 +71,7 @@ class Template:
         """Raises UnknownField; transactional texts have no opt-out line, so no place for one either."""
         parts: list[str | Part] = []
         end = 0
-        for found in _FIELD.finditer(body):
+        for found in FIELD.finditer(body):
             name, fallback = found[1], found[2] or ""
             known = name in FIELDS or _ATTRIBUTE.fullmatch(name) or (name == OPT_OUT and category == "marketing")
             if not known:

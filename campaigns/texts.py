@@ -41,6 +41,10 @@ class Composer:
         company = Company.objects.get(pk=batch.company_id)
         return cls(company=company, campaign=_campaign_of(batch))
 
+    def is_test(self, batch: Batch) -> bool:
+        """Of a draft, or of a gateway: it goes to whoever asked for it, at any hour."""
+        return batch.pinned or (self.template is not None and not batch.campaign_id)
+
     def contact_columns(self) -> tuple[str, str]:
         """What the last look has to read besides the message: nothing, when no field is merged."""
         columns = [CONTACT_FIELDS[field] for field in self.fields] + (["c.attributes"] if self.attributes else [])

@@ -100,7 +100,7 @@ def _send_one(campaign: Campaign, address: Address, *, composer: Composer) -> Re
             body=campaign.body,
             category=Category.MARKETING,
             subject=_("Test: %(subject)s") % {"subject": campaign.subject[:180]} if address.channel == "email" else "",
-            sender=campaign.sender,
+            sender=campaign.senders().get(address.country) or campaign.sender,
             write=write,
         )
     except gate.Suppressed:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.views import campaigns, composer, dashboard
+from campaigns.views import campaigns, composer, dashboard, templates
 
 app_name = "campaigns"
 verbs = [
@@ -22,5 +22,10 @@ urlpatterns = [
     path("campaigns/<int:pk>/resend", campaigns.resend_failed, name="campaign-resend"),
     path("campaigns/<int:pk>/duplicate", campaigns.duplicate, name="campaign-duplicate"),
     path("campaigns/<int:pk>/delete", campaigns.delete, name="campaign-delete"),
+    path("settings/templates", templates.template_list, name="templates"),
+    path("settings/templates/new", templates.template_form, name="template-add"),
+    path("settings/templates/preview", templates.preview, name="template-preview"),
+    path("settings/templates/<int:pk>", templates.template_form, name="template"),
+    path("settings/templates/<int:pk>/delete", templates.delete, name="template-delete"),
     *verbs,
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.conf import settings
@@ -15,11 +16,13 @@ from lib.keys import check_value, digest_key
 SECRETS = ("SECRET_KEY", "LINK_KEY", "DIGEST_KEY")
 SHORTEST_SECRET = 32
 FEWEST_DIFFERENT = 8
+#: Leaves room for a code: 64 characters before the @ (RFC 5321 4.5.3.1.1), and none that a link would have to escape.
+MAILBOX = re.compile(r"[A-Za-z0-9._-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.ASCII)
 
 
 def refuse_to_start() -> None:
     """For processes that no command starts, such as gunicorn's. Raises ImproperlyConfigured with every problem."""
-    problems = check_secrets(None) or check_database(None)
+    problems = check_secrets(None) or check_mailbox(None) or check_database(None)
     if problems:
         raise ImproperlyConfigured(" ".join(f"{p.msg} {p.hint}" for p in problems))
 
@@ -45,6 +48,15 @@ def check_database(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return _changed_secrets() + _durability()
     except DatabaseError:
         return []  # a server that is away is told by whoever needs it, and by /readyz
+
+
+@register(Tags.security)
+def check_mailbox(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """An address nobody can write to would stand in every e-mail."""
+    if not settings.UNSUBSCRIBE_EMAIL or MAILBOX.fullmatch(settings.UNSUBSCRIBE_EMAIL):
+        return []
+    hint = "Use one such as unsubscribe@no-s.ms, with at most 24 letters, digits, dots and hyphens before the @."
+    return [Error("UNSUBSCRIBE_EMAIL is no address that takes a code.", hint=hint, id="stopgate.E005")]
 
 
 def _weakness(name: str) -> CheckMessage | None:

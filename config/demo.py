@@ -343,6 +343,7 @@ def _rival(people: list[Contact]) -> None:
                 company=company,
                 phone=person.phone,
                 phone_digest=Address("sms", person.phone).digest(key),
+                landline=person.landline,
                 first_name=person.first_name,
                 last_name=person.last_name,
                 country=person.country,

@@ -20,6 +20,8 @@ TRIAL_SECRET = "trial-only-" + "0" * 40
 SECRET_KEY = env("SECRET_KEY", default=TRIAL_SECRET)
 LINK_KEY = env("LINK_KEY", default=TRIAL_SECRET)
 DIGEST_KEY = env("DIGEST_KEY", default=TRIAL_SECRET)
+# Where mail programs may send an unsubscribing (manage.py receive_mail); without it, links alone.
+UNSUBSCRIBE_EMAIL = env("UNSUBSCRIBE_EMAIL", default="").strip()
 QUIET_HOURS = env("QUIET_HOURS", default="on") != "off"
 WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)
 # How many proxies in front of us may be believed about the caller's network address.
@@ -54,6 +56,7 @@ INSTALLED_APPS = [
     "addressbook",
     "optout",
     "campaigns",
+    "webhooks",
     "api",
 ]
 

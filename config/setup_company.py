@@ -11,7 +11,7 @@ from api.models import ApiKey
 from messaging.models import Gateway
 from optout import own_words
 
-FIRST_SCOPES = ["read", "write", "send", "lift"]
+FIRST_SCOPES = ["read", "write", "send", "lift", "admin"]
 
 
 class WrongPassword(Exception):

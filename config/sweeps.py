@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from addressbook import grouping, retention, seals, search
+from addressbook import grouping, retention, seals, search, telling
 from addressbook.imports import run as imports
 from api import idempotency
 from campaigns import dispatch
@@ -12,6 +12,8 @@ from lib.wake import wake
 from messaging.models.message import Category
 from optout import portal, replies
 from optout.hooks import taking as hooks
+from optout.landing import coming_back
+from webhooks import deliveries as webhooks
 
 log = logging.getLogger("stopgate.worker")
 
@@ -23,7 +25,9 @@ def sweep() -> bool:
     retention.sweep()
     search.tidy()
     portal.forget_old()
+    coming_back.forget_old()
     seals.sweep()
+    webhooks.tidy()
     found = False
     for category in Category.values:
         if dispatch.due(category=category):
@@ -38,8 +42,14 @@ def sweep() -> bool:
     if hooks.due():
         wake("optout.read_hooks")
         found = True
+    if webhooks.due():
+        wake(webhooks.TASK)
+        found = True
     if grouping.due():
         wake(grouping.TASK)
+        found = True
+    if telling.due():
+        wake(telling.TASK)
         found = True
     if imports.due():
         wake(imports.TASK)

@@ -17,5 +17,6 @@ urlpatterns = [
     path("", include("addressbook.urls")),
     path("", include("optout.urls")),
     path("", include("campaigns.urls")),
+    path("", include("webhooks.urls")),
     path("", include("api.urls")),
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
@@ -36,6 +37,8 @@ class Address:
 
     channel: str
     value: str
+    #: `plan`, where whoever read the number has looked it up already.
+    known_plan: tuple[str, bool] | None = field(default=None, compare=False, repr=False, kw_only=True)
 
     @property
     def identity(self) -> str:
@@ -49,22 +52,49 @@ class Address:
     @property
     def country(self) -> str:
         """Two letters, from the number; empty for e-mail and unknown regions."""
+        return self.plan[0]
+
+    @property
+    def is_landline(self) -> bool:
+        """By its country's numbering plan; a number that may as well be a mobile's is none."""
+        return self.plan[1]
+
+    @property
+    def plan(self) -> tuple[str, bool]:
+        """`country` and `is_landline` at one look."""
         if self.channel != "sms":
-            return ""
-        if found := plans.valid(self.value):
-            return found[1]
+            return "", False
+        if self.known_plan:
+            return self.known_plan
+        if found := plans.look(self.value):
+            return found[1], found[2]
         try:
-            region = phonenumbers.region_code_for_number(phonenumbers.parse(self.value))
+            number = phonenumbers.parse(self.value)
         except NumberParseException:
-            return ""
-        return region if region and len(region) == 2 else ""
+            return "", False
+        region = phonenumbers.region_code_for_number(number)
+        landline = phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.FIXED_LINE
+        return (region if region and len(region) == 2 else ""), landline
 
     def digest(self, key: bytes) -> bytes:
         """Keyed, 32 bytes; what remains of a person after erasure."""
-        return hmac.digest(key, f"{self.channel}:{self.identity}".encode(), "sha256")
+        inner, outer = _pads(key)
+        inner, outer = inner.copy(), outer.copy()
+        inner.update(f"{self.channel}:{self.identity}".encode())
+        outer.update(inner.digest())
+        return outer.digest()
+
+
+@lru_cache(maxsize=8)
+def _pads(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """HMAC-SHA-256 (RFC 2104) with the key taken in: what is left for an address takes a third of the time."""
+    block = key.ljust(64, b"\0") if len(key) <= 64 else hashlib.sha256(key).digest().ljust(64, b"\0")
+    return hashlib.sha256(bytes(b ^ 0x36 for b in block)), hashlib.sha256(bytes(b ^ 0x5C for b in block))
 
 
 def _identity(phone: str) -> str:
+    if phone[1:3] not in _RENUMBERED:
+        return phone
     if phone.startswith("+521") and len(phone) == 14:  # Mexico dropped the mobile 1 in 2020
         return "+52" + phone[4:]
     if phone.startswith("+549") and len(phone) == 14:  # Argentina: mobiles with and without 9
@@ -78,6 +108,8 @@ def _identity(phone: str) -> str:
     return phone
 
 
+#: How the calling codes of those countries begin: the glance that is enough for all others.
+_RENUMBERED = frozenset({"52", "54", "55", "22"})
 #: Second digit of the old number → prefix of the operator (renumbering of 31 January 2021, mobile ranges).
 _IVORY_COAST = {
     "1": "01", "2": "01", "3": "01", "0": "01",

@@ -7,16 +7,39 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import BoundedPaginator, CompanyAdmin, ReadOnly, ReadOnlyAdmin
-from messaging.models import Batch, Gateway, HandsetMessage, HookDelivery, Message, Reply, Sender, Tally
+from messaging.models import (
+    Batch,
+    Gateway,
+    GatewayResult,
+    GatewayTest,
+    HandsetMessage,
+    HookDelivery,
+    Message,
+    Reply,
+    Route,
+    Sender,
+    Tally,
+)
 
 
 @admin.register(Gateway)
 class GatewayAdmin(CompanyAdmin):
-    list_display = ["__str__", "company", "kind", "is_default", "problem", "problem_since", "created_at"]
+    list_display = [
+        "__str__",
+        "company",
+        "kind",
+        "is_default",
+        "problem",
+        "down_since",
+        "last_success_at",
+        "created_at",
+    ]
     list_filter = ["kind", "is_default", "company"]
     search_fields = ["name", "company__name"]
     date_hierarchy = "created_at"
-    readonly_fields = ["token", "problem", "problem_since", "created_at"]
+    readonly_fields = [
+        "token", "problem", "problem_since", "down_since", "last_success_at", "switched_off_at", "created_at",
+    ]  # fmt: skip
     autocomplete_fields = ["company"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -88,3 +111,27 @@ class HandsetMessageAdmin(ReadOnlyAdmin):
     list_display = ["id", "company", "message_id", "channel", "sender", "received_at"]
     list_filter = ["channel", "company"]
     search_fields = ["=message_id"]
+
+
+@admin.register(Route)
+class RouteAdmin(ReadOnlyAdmin):
+    list_display = ["id", "company", "channel", "country", "sender", "gateway", "rank", "price", "currency"]
+    list_filter = ["channel", "company"]
+    list_select_related = ["company", "gateway"]
+    search_fields = ["=country", "=sender"]
+
+
+@admin.register(GatewayResult)
+class GatewayResultAdmin(ReadOnlyAdmin):
+    list_display = ["id", "company", "gateway", "at", "taken", "rejected", "refused", "unknown"]
+    list_filter = ["gateway__kind", "company"]
+    list_select_related = ["company", "gateway"]
+    search_fields = ["=id"]
+
+
+@admin.register(GatewayTest)
+class GatewayTestAdmin(ReadOnlyAdmin):
+    list_display = ["id", "company", "gateway", "asked_at"]
+    list_filter = ["company"]
+    list_select_related = ["company", "gateway"]
+    search_fields = ["=id"]

@@ -27,6 +27,8 @@ _KINDS = (
     "uan",
     "voicemail",
 )
+#: Kinds that phonenumbers asks after before it calls a number a landline's.
+_SPECIAL = frozenset(_KINDS[2:])
 
 
 class _Plan:
@@ -36,12 +38,21 @@ class _Plan:
 
     def __init__(self, metadata: PhoneMetadata) -> None:
         self.general = _pattern(metadata.general_desc)
-        found = (_pattern(getattr(metadata, kind)) for kind in _KINDS)
-        self.kinds = tuple(kind for kind in found if kind is not None)
+        found = ((kind, _pattern(getattr(metadata, kind))) for kind in _KINDS)
+        self.kinds = tuple((kind, pattern) for kind, pattern in found if pattern is not None)
         self.leading = re.compile(metadata.leading_digits) if metadata.leading_digits else None
 
-    def has(self, number: str) -> bool:
-        return bool(self.general and _fits(self.general, number) and any(_fits(kind, number) for kind in self.kinds))
+    def kind(self, number: str) -> str:
+        """The first kind that has the number, mobile before all others; empty when none has."""
+        if self.general and _fits(self.general, number):
+            for kind, pattern in self.kinds:
+                if _fits(pattern, number):
+                    return kind
+        return ""
+
+    def is_landline(self, number: str) -> bool:
+        """Of a `fixed_line`: nothing else that a phone may be, so it takes no SMS."""
+        return not any(kind in _SPECIAL and _fits(pattern, number) for kind, pattern in self.kinds)
 
 
 def _pattern(description: object) -> tuple[frozenset[int], Pattern] | None:
@@ -86,6 +97,12 @@ def _of_country(country: str) -> tuple[str, Pattern | None] | None:
 
 def valid(text: str, country: str = "") -> tuple[str, str] | None:
     """E.164 and region of a number in use, written without separators: +…, 00… or in `country` 0…"""
+    found = look(text, country)
+    return found[:2] if found else None
+
+
+def look(text: str, country: str = "") -> tuple[str, str, bool] | None:
+    """As `valid`, and whether it is a landline that takes no SMS."""
     if text.startswith("00"):
         text = "+" + text[2:]
     if _INTERNATIONAL.fullmatch(text):
@@ -104,18 +121,16 @@ def valid(text: str, country: str = "") -> tuple[str, str] | None:
 
 def _in_use(
     code: str, found: tuple[tuple[tuple[str, _Plan], ...], Pattern | None], number: str
-) -> tuple[str, str] | None:
+) -> tuple[str, str, bool] | None:
     plans, prefix = found
     if number.startswith("0") or (prefix and prefix.match(number)):
         return None
     for region, plan in plans:
-        if len(plans) > 1:
-            if plan.leading is not None:
-                if not plan.leading.match(number):
-                    continue
-            elif not plan.has(number):
-                continue
-            else:
-                return f"+{code}{number}", region
-        return (f"+{code}{number}", region) if plan.has(number) else None
+        by_digits = len(plans) > 1 and plan.leading is not None
+        if by_digits and not plan.leading.match(number):
+            continue
+        if kind := plan.kind(number):
+            return f"+{code}{number}", region, kind == "fixed_line" and plan.is_landline(number)
+        if by_digits:
+            return None
     return None

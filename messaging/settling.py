@@ -10,9 +10,9 @@ from django.db import connection
 
 from lib import sql
 from lib.keys import digest_key
-from messaging.addresses import Address, InvalidAddress, parse_phone
+from messaging.addresses import Address, InvalidAddress, parse_email, parse_phone
 from messaging.gateways import Report, references
-from messaging.models import Gateway
+from messaging.models import Gateway, Message
 
 STATEMENTS = sql.named(Path(__file__).parent / "sql" / "settling.sql")
 
@@ -33,15 +33,15 @@ def settle(gateway: Gateway, report: Report) -> tuple[Settled, int | None]:
     if report.status and _run("settle", facts):
         return Settled.CHANGED, message
     ((status, batch_status),) = _run("where", facts) or ((None, None),)
-    is_early = status == "queued" and batch_status == "handing"
+    is_early = status in Message.WAITING and batch_status == "handing"
     return Settled.TOO_EARLY if is_early and report.status else Settled.KNOWN, message
 
 
-def address_of(number: str) -> Address | None:
-    """Providers leave out the + as they like; None when it is no phone number."""
-    for written in (number, f"+{number}"):
+def address_of(text: str) -> Address | None:
+    """Providers leave out the + as they like; None when it is no address."""
+    for written in (text, f"+{text}"):
         try:
-            return parse_phone(written)
+            return parse_email(written) if "@" in written else parse_phone(written)
         except InvalidAddress:
             continue
     return None

@@ -58,7 +58,8 @@ def say_who(
 def _answer(
     kind: str, *, company: Company, to: Address, code: str, message_id: int | None, bucket: str
 ) -> Message | None:
-    gateway = gateway_of(company.pk)
+    sender = _sender(company=company, code=code, message_id=message_id)
+    gateway = Gateway.carrying("sms", company=company, country=to.country, sender=sender)
     if gateway is None or _is_a_sender(to):
         return None
     digest = to.digest(digest_key())
@@ -78,7 +79,7 @@ def _answer(
         digest=digest,
         country=to.country,
         language=language,
-        sender=_sender(company=company, code=code, message_id=message_id),
+        sender=sender,
         text=_text(kind, language=language, company=company, code=code),
         created_at=now,
     )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from optout.methods import Rule
+from optout.quiet_hours import DAYS, Hours, InvalidWindow, parse
 
 DATA = Path(__file__).parent / "data"
 #: Rules change by hand, rarely; a worker may know an edit this much later.
 SECONDS_KEPT = 5.0
 ANYWHERE = "*"
+#: Where a row holds hours that nobody can read.
+HOUSE_WINDOW = dict.fromkeys(DAYS[:6], "08:00-20:00")
+
+log = logging.getLogger("stopgate.destinations")
 
 _kept: tuple[float, dict[str, Rule]] = (0.0, {})
 
@@ -57,4 +63,14 @@ def _rule(row: Any) -> Rule:
         keyword=row.keyword,
         languages=tuple(row.languages),
         confirmation=row.confirmation,
+        hours=_hours(row),
     )
+
+
+def _hours(row: Any) -> Hours:
+    try:
+        week = parse(row.window)
+    except InvalidWindow:
+        log.error("the hours of destination rule %s cannot be read; the house's apply", row.pk)
+        week = parse(HOUSE_WINDOW)
+    return Hours(week, holidays=row.holidays)

@@ -30,8 +30,16 @@ def url(message_id: int, channel: str) -> str:
 
 
 def unsubscribe_header(message_id: int) -> str:
-    """RFC 2369 value of List-Unsubscribe."""
-    return f"<{link(message_id, 'email')}>"
+    """RFC 2369 value of List-Unsubscribe: the page first; by e-mail too where a mailbox takes it (optout/mailbox.py).
+
+    The code stands in the subject as well, for mail servers that know no +detail.
+    """
+    page = f"<{link(message_id, 'email')}>"
+    local, _at, domain = settings.UNSUBSCRIBE_EMAIL.rpartition("@")
+    if not domain:
+        return page
+    code = codes().encode_tagged(message_id)
+    return f"{page}, <mailto:{local}+{code}@{domain}?subject=unsubscribe%20{code}>"
 
 
 @cache

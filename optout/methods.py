@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from optout.quiet_hours import NO_HOURS, Hours
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What decides about the way out in one country."""
+    """What decides about the way out in one country, and about the hours."""
 
     country: str = ""
     methods: tuple[str, ...] = ("link",)
@@ -17,6 +19,7 @@ class Rule:
     keyword: str = "STOP"
     languages: tuple[str, ...] = ()
     confirmation: str = "allowed"
+    hours: Hours = NO_HOURS
 
 
 @dataclass(frozen=True, slots=True)

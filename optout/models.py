@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -12,8 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scoping import CompanyModel, ScopedManager
+from lib.countries import country_name
 from messaging.addresses import display
 from optout import lines
+from optout.quiet_hours import InvalidWindow, parse
+from optout.zones import country_zones
 
 METHODS = [("reply", _("reply")), ("link", _("link")), ("email", _("e-mail"))]
 WORKING_DAYS = 10
@@ -39,7 +42,12 @@ class DestinationRule(models.Model):
         choices=[("none", _("none")), ("allowed", _("allowed")), ("required", _("required"))],
         default="allowed",
     )
-    window = models.JSONField(_("hours per weekday"), default=dict, blank=True)
+    window = models.JSONField(
+        _("hours per weekday"),
+        default=dict,
+        blank=True,
+        help_text=_("SMS marketing leaves within these hours, by the recipient's clock. Empty: at any time."),
+    )
     holidays = models.BooleanField(_("not on public holidays"), default=True)
     law = models.TextField(_("law and notes"), blank=True)
     source = models.TextField(_("source"), blank=True)
@@ -52,6 +60,12 @@ class DestinationRule(models.Model):
 
     def __str__(self) -> str:
         return self.country or "*"
+
+    def clean(self) -> None:
+        try:
+            parse(self.window)
+        except InvalidWindow as problem:
+            raise ValidationError({"window": str(problem)}) from problem
 
 
 class OptOutText(models.Model):
@@ -201,3 +215,81 @@ class PortalCode(CompanyModel):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class OptInRequest(CompanyModel):
+    """Somebody who wants to come back where the company asks for a second step: nothing is lifted until then.
+
+    It names no address: the message whose link was used, or the opt-out on the company's own page, leads to it.
+    """
+
+    #: The opt-out that is to be lifted. A later one is not: the request is void then.
+    out_event_id = models.BigIntegerField()
+    message_id = models.BigIntegerField(null=True)
+    evidence = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("opt-in to be confirmed")
+        verbose_name_plural = _("opt-ins to be confirmed")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class QuietHoursQuerySet(models.QuerySet["QuietHoursSwitch"]):
+    def in_force(self, at: datetime) -> list[QuietHoursSwitch]:
+        """The countries for which quiet hours are off at this moment; each country's latest word counts."""
+        latest = self.order_by("country", "-pk").distinct("country")
+        return [switch for switch in latest if switch.is_off and (switch.until is None or switch.until > at)]
+
+
+class QuietHoursManager(ScopedManager.from_queryset(QuietHoursQuerySet)):  # type: ignore[misc]
+    pass
+
+
+class QuietHoursSwitch(CompanyModel):
+    """An administrator switched the quiet hours of a destination off for a company, or on again.
+
+    Only ever added to, in the database itself (sql/quiet_hours.sql): who, why and when stay provable.
+    """
+
+    country = models.CharField(_("country"), max_length=2, help_text=_("Two letters, for example FR."))
+    is_off = models.BooleanField(
+        _("quiet hours"), choices=[(True, _("off: marketing leaves at any hour")), (False, _("on again"))], default=True
+    )
+    until = models.DateTimeField(
+        _("until"), null=True, blank=True, help_text=_("Empty: until somebody switches them on again.")
+    )
+    reason = models.CharField(_("reason"), max_length=500, help_text=_("Marketers of the company see it."))
+    # Also in words, which outlive the account.
+    who = models.CharField(_("who"), max_length=254, editable=False)
+    user_id = models.BigIntegerField(null=True, editable=False)
+    at = models.DateTimeField(_("when"), auto_now_add=True)
+
+    objects = QuietHoursManager()
+
+    class Meta:
+        verbose_name = _("quiet hours switched")
+        verbose_name_plural = _("quiet hours switched")
+        indexes = [models.Index(fields=["company", "country", "-id"], name="quiet_hours_latest")]
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(reason="") & ~models.Q(country=""), name="switch_says_why")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.country} {self.get_is_off_display()}"
+
+    @property
+    def place(self) -> str:
+        return country_name(self.country)
+
+    def clean(self) -> None:
+        self.country = self.country.upper()
+        if not country_zones(self.country):
+            raise ValidationError({"country": _("There is no such country. Write its two letters, for example FR.")})
+        if self.until and not self.is_off:
+            raise ValidationError({"until": _("Only what is switched off ends by itself. Leave this empty.")})
+        if self.until and self.until <= timezone.now():
+            raise ValidationError({"until": _("This is over. Name a time that is still ahead, or none.")})

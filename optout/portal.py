@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import logging
 import secrets
 import uuid
 from datetime import timedelta
@@ -19,17 +18,12 @@ from django.utils import timezone
 
 from accounts import limits
 from accounts.models import Company
-from addressbook.models import Contact
 from lib.keys import digest_key, link_key, seal, unseal
 from lib.wake import wake
 from messaging.addresses import Address
-from messaging.models import Batch, Gateway, Message, Sender
-from messaging.models.message import Category
-from optout import lines
+from optout import lines, notices
 from optout.landing import texts
 from optout.models import PortalCode
-
-log = logging.getLogger("stopgate.portal")
 
 TASK = "optout.send_portal_codes"
 DIGITS = 6
@@ -41,9 +35,6 @@ ROUND = 100
 PER_NETWORK_AND_HOUR = 10
 PER_ADDRESS_AND_HOUR = 5
 PER_ADDRESS_AND_DAY = 10  # at all companies together
-#: How many are sent.
-PER_COUNTRY_AND_DAY = 500
-PER_COMPANY_AND_DAY = 2000
 #: Wrong codes from one network, whatever they were tried on.
 WRONG_PER_NETWORK_AND_HOUR = 50
 
@@ -134,52 +125,16 @@ def _waiting() -> QuerySet[PortalCode]:
 
 
 def _send(asked: PortalCode) -> None:
-    company, to = asked.company, _address(asked)
-    digest = to.digest(digest_key())
-    contact = Contact.objects.of(company).with_address(to).first()
-    earlier = Message.objects.to(company, digest).filter(channel=to.channel).order_by("-pk").first()
-    gateway = Gateway.carrying(to.channel, company=company)
-    if (contact is None and earlier is None) or gateway is None or not _may_send(company, to):
+    way = notices.way(asked.company, _address(asked))
+    if way is None or not way.is_known or not way.may_send():
         return
     code = "".join(secrets.choice("0123456789") for _n in range(DIGITS))
     asked.code_hash = _hash(asked.token, code)
-    now = timezone.now()
-    batch = Batch.objects.create(company=company, gateway=gateway, category=Category.TRANSACTIONAL, due_at=now)
-    Message.objects.create(
-        company=company,
-        contact=contact,
-        batch=batch,
-        category=Category.TRANSACTIONAL,
-        channel=to.channel,
-        address=to.value,
-        digest=digest,
-        country=to.country,
+    way.send(
         language=asked.language,
-        sender=earlier.sender if earlier else _sender(company, to),
-        subject=_text("pin_subject", asked, code=code)[:200] if to.channel == "email" else "",
+        subject=_text("pin_subject", asked, code=code),
         text=_text("pin_message", asked, code=code),
-        created_at=now,
     )
-    wake("campaigns.send_transactional")
-
-
-def _may_send(company: Company, to: Address) -> bool:
-    """Counted here, by what is sent: strangers' addresses cannot use up a company's share."""
-    if limits.take(f"portal-out:{company.pk}:{to.country}", size=PER_COUNTRY_AND_DAY, seconds=DAY) and limits.take(
-        f"portal-out:{company.pk}", size=PER_COMPANY_AND_DAY, seconds=DAY
-    ):
-        return True
-    log.warning("company %s has sent all the codes it may send today", company.pk)
-    return False
-
-
-def _sender(company: Company, to: Address) -> str:
-    """Where no message to this address has shown one yet: the company's own before shared ones."""
-    if to.channel != "sms":
-        return ""
-    usable = Sender.objects.usable_by(company).filter(country__in=["", to.country])
-    found = usable.order_by(F("company").asc(nulls_last=True), "-country", "pk").values_list("value", flat=True)
-    return found.first() or ""
 
 
 def _text(name: str, asked: PortalCode, *, code: str) -> str:

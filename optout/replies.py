@@ -132,6 +132,7 @@ def _read_or_keep(reply: Reply) -> None:
         with transaction.atomic():
             if _claim(reply, meaning=""):
                 _for_a_person(reply, Concern(reply.company_id), suggestion="")
+                _tell(reply, [Concern(reply.company_id)])
 
 
 def read(reply: Reply) -> None:
@@ -162,6 +163,7 @@ def read(reply: Reply) -> None:
             is_certain = False
         if not is_certain or not is_number:
             _for_a_person(reply, concerned[0], suggestion="opt_out" if kind == "maybe_opt_out" else kind)
+        _tell(reply, concerned)
 
 
 def decide(item: ReviewItem, *, decision: str, by: User) -> None:
@@ -341,6 +343,8 @@ def _evidence(reply: Reply) -> dict[str, Any]:
         "to": reply.to,
         "provider_id": reply.provider_id,
         "occurred_at": reply.received_at.isoformat(),
+        # It has blocked the number by itself, so it need not be told (addressbook/telling.py).
+        **({"gateway": reply.gateway_id} if reply.provider_meaning == "opt_out" else {}),
     }
 
 
@@ -355,6 +359,18 @@ def _for_a_person(reply: Reply, concern: Concern, *, suggestion: str) -> None:
             "holds": suggestion not in {"opt_in", "help"},
             "message_id": concern.message_id,
             "campaign_name": concern.campaign_name,
+        },
+    )
+
+
+def _tell(reply: Reply, concerned: list[Concern]) -> None:
+    """The programs of the companies that the reply is about; no others learn of it."""
+    _run(
+        "tell",
+        {
+            "reply": reply.pk,
+            "companies": [concern.company_id for concern in concerned],
+            "messages": [concern.message_id for concern in concerned],
         },
     )
 

@@ -22,7 +22,7 @@ from tests import make
 from tests.processes import ROOT
 from tests.world import PHONE
 
-APPS = ("accounts", "addressbook", "api", "campaigns", "config", "lib", "messaging", "optout")
+APPS = ("accounts", "addressbook", "api", "campaigns", "config", "lib", "messaging", "optout", "webhooks")
 #: Who may look across companies, and why.
 ACROSS = {
     "accounts/admin.py": "administrators see every company",
@@ -32,14 +32,18 @@ ACROSS = {
     "addressbook/imports/storage.py": "the worker",
     "addressbook/imports/undo.py": "the worker",
     "addressbook/retention.py": "the worker",
+    "addressbook/telling.py": "the worker",
     "api/idempotency.py": "old answers are swept for all",
     "api/models.py": "a key tells the company",
     "campaigns/dispatch.py": "the worker",
     "config/checks.py": "at start-up",
     "optout/hooks/taking.py": "the worker",
+    "optout/landing/coming_back.py": "old requests are swept for all",
+    "optout/marketing_hours.py": "a rule is every company's",
     "optout/hooks/views.py": "the address of the hook tells the company",
     "optout/portal.py": "the worker",
     "optout/replies.py": "the worker",
+    "webhooks/payloads.py": "a reply on a shared code is kept by the code's owner",
 }
 #: Templates of recipients' pages may hold one <style> with a nonce.
 LANDING = "templates/landing"

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from accounts.models import Company, Member
 from accounts.scoping import CompanyModel, company_scope
-from addressbook import consent
+from addressbook import consent, preferences
 from addressbook.models import Contact
 from api.models import SCOPES, ApiKey
 from campaigns import audience, dispatch
@@ -33,7 +33,7 @@ from tests.world import CANARY, PHONE
 
 pytestmark = pytest.mark.django_db
 OWN, FOREIGN = 101, 1_000_001
-PROJECT = {"accounts", "addressbook", "api", "campaigns", "config", "messaging", "optout"}
+PROJECT = {"accounts", "addressbook", "api", "campaigns", "config", "messaging", "optout", "webhooks"}
 
 #: Models that belong to no single company, each with its reason.
 WITHOUT_COMPANY = {
@@ -134,6 +134,9 @@ def furnish(company: Company, words: str) -> Company:
         campaign_id=campaign.pk,
         campaign_name=words,
     )
+    someone = preferences.Act(company=company, address=Address("sms", "+31687654321"), source="landing", comment=words)
+    preferences.pause(someone, days=30)
+    preferences.leave(someone, topics=[group])
     for model in scoped_models():
         if not model.objects.of(company).exists():
             fill(model, company, words)

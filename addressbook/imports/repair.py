@@ -7,10 +7,10 @@ be of two countries is nobody's.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import phonenumbers
 from babel import Locale
@@ -47,8 +47,7 @@ class CellProblem(ValueError):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """What a cell says; `note` tells what was mended."""
 
     value: Address | None
@@ -57,15 +56,15 @@ class Read:
 
 def text(cell: str) -> str:
     """A cell as plain text: no blanks around it, none that cannot be seen, on one line."""
-    if cell.isalnum():
+    if cell.isalnum() or (cell.isprintable() and cell[:1].isalnum() and cell[-1] != " " and "  " not in cell):
         return cell
     return " ".join(plain(cell).replace("\u200b", "").replace("\ufeff", "").split())
 
 
 def phone(cell: str, *, country: str = "") -> Read:
     """Raises CellProblem."""
-    if found := plans.valid(cell.replace(" ", "").replace("-", ""), country):
-        return Read(Address("sms", found[0]))
+    if found := plans.look(cell.replace(" ", "").replace("-", ""), country):
+        return Read(Address("sms", found[0], known_plan=(found[1], found[2])))
     raw = cell.strip()
     if raw.startswith("+") and raw[1:].isdecimal() and raw.isascii():
         return Read(_parsed(raw, country))

@@ -1,8 +1,10 @@
 from addressbook.models.contact import Contact, Group, GroupChange, GroupContact
 from addressbook.models.imports import FilePiece, Import, ImportedContacts, RejectedRow
 from addressbook.models.ledger import ConsentEvent, Evidence, LedgerHead, LedgerSeal
+from addressbook.models.preference import Pause, TopicLeft
 from addressbook.models.retention import Retained
 from addressbook.models.suppression import Suppression
+from addressbook.models.telling import Telling
 
 __all__ = [
     "ConsentEvent",
@@ -16,7 +18,10 @@ __all__ = [
     "ImportedContacts",
     "LedgerHead",
     "LedgerSeal",
+    "Pause",
     "RejectedRow",
     "Retained",
     "Suppression",
+    "Telling",
+    "TopicLeft",
 ]

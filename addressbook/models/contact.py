@@ -59,10 +59,16 @@ class ContactManager(ScopedManager.from_queryset(ContactQuerySet)):  # type: ign
 class Contact(CompanyModel):
     """A person in a company's address book: a phone number, an e-mail address, or both."""
 
+    # sql/walls_v2.sql says what the foreign key would, once per statement.
+    company = models.ForeignKey(
+        "accounts.Company", on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     phone = models.CharField(_("phone"), max_length=16, null=True, blank=True)
     email = models.CharField(_("e-mail"), max_length=254, null=True, blank=True)
     phone_digest = models.BinaryField(max_length=32, null=True, editable=False)
     email_digest = models.BinaryField(max_length=32, null=True, editable=False)
+    # No SMS goes there. Known from the number, so it is set wherever the number is.
+    landline = models.BooleanField(_("landline"), default=False, db_default=False, editable=False)
     first_name = models.CharField(_("first name"), max_length=100, blank=True)
     last_name = models.CharField(_("last name"), max_length=100, blank=True)
     language = models.CharField(_("language"), max_length=8, blank=True)
@@ -78,7 +84,12 @@ class Contact(CompanyModel):
         verbose_name_plural = _("contacts")
         constraints = [
             models.UniqueConstraint(fields=["company", "phone_digest"], name="one_contact_per_phone"),
-            models.UniqueConstraint(fields=["company", "email_digest"], name="one_contact_per_email"),
+            # Half of all contacts may have no e-mail address, and nobody is looked for by that.
+            models.UniqueConstraint(
+                fields=["company", "email_digest"],
+                name="one_contact_per_email",
+                condition=Q(email_digest__isnull=False),
+            ),
             models.UniqueConstraint(fields=["company", "id"], name="contact_of_company"),
             models.CheckConstraint(
                 condition=Q(phone__isnull=False) | Q(email__isnull=False), name="contact_has_an_address"
@@ -119,10 +130,13 @@ class Contact(CompanyModel):
         if channel == "sms" and address:
             # Laws follow the number, whatever the file or form said about the person.
             self.country = address.country or self.country
+        if channel == "sms":
+            self.landline = bool(address and address.is_landline)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         for address in self.addresses():
             setattr(self, CHANNELS[address.channel][1], address.digest(digest_key()))
+        self.landline = bool(self.phone and Address("sms", self.phone).is_landline)
         super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
@@ -136,6 +150,10 @@ class GroupQuerySet(models.QuerySet["Group"]):
 
     def dynamic(self) -> GroupQuerySet:
         return self.filter(conditions__isnull=False)
+
+    def topics(self) -> GroupQuerySet:
+        """Groups that people may leave on the opt-out page."""
+        return self.exclude(topic="")
 
 
 class GroupManager(ScopedManager.from_queryset(GroupQuerySet)):  # type: ignore[misc]
@@ -151,6 +169,10 @@ class Group(CompanyModel):
     name = models.CharField(_("name"), max_length=100)
     conditions = models.JSONField(_("conditions"), null=True, blank=True, editable=False)
     refreshed_at = models.DateTimeField(_("members as of"), null=True, editable=False)
+    # Its name on the opt-out page, where people may leave this group alone; empty when they may not.
+    topic = models.CharField(_("name on the opt-out page"), max_length=60, blank=True, default="")
+    # Language → the same name.
+    topic_texts = models.JSONField(_("names in other languages"), default=dict, blank=True, editable=False)
     contacts = models.ManyToManyField(Contact, through="GroupContact", related_name="groups")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -176,8 +198,8 @@ class Group(CompanyModel):
 class GroupContact(CompanyModel):
     """A contact in a group; both of one company.
 
-    The composite foreign keys of sql/walls.sql say all that plain ones would; those would be three
-    more rows to look up for every membership of an import.
+    sql/walls_v2.sql says all that foreign keys would, once per statement; they would be three more
+    rows to look up for every membership of an import.
     """
 
     company = models.ForeignKey(

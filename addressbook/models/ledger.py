@@ -35,6 +35,10 @@ class ConsentEvent(CompanyModel):
         OPT_IN = "opt_in", _("opt-in")
         REASON = "reason", _("reason given")
         ERASURE = "erasure", _("erasure")
+        PAUSE = "pause", _("pause")
+        PAUSE_END = "pause_end", _("end of a pause")
+        TOPIC_OUT = "topic_out", _("topic left")
+        TOPIC_IN = "topic_in", _("topic joined again")
 
     type = models.CharField(_("type"), max_length=10, choices=Type.choices)
     source = models.CharField(_("source"), max_length=20, choices=Source.choices)

@@ -1,7 +1,8 @@
 -- name: lock_cover
 -- Before the chains, as every opt-out takes it (consent.COVER_LOCK); the contact's row comes before both, as an upsert
--- has it. Whoever took them in another order could wait in a circle.
-SELECT pg_advisory_xact_lock_shared(%(company)s::int, -2);
+-- has it. Whoever took them in another order could wait in a circle. Alone, so that no opt-out has read the contact's
+-- other address before this and writes it down after.
+SELECT pg_advisory_xact_lock(%(company)s::int, -2);
 
 -- name: lock
 -- The order of all acts on one address, as in ledger.sql; and whoever builds an audience of this

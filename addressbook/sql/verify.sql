@@ -68,6 +68,38 @@ WHERE (said.type = 'opt_out') IS DISTINCT FROM (s.id IS NOT NULL)
     IS DISTINCT FROM (said.id, said.source, said.occurred_at, s.shown)
 LIMIT %(most)s;
 
+-- name: pauses
+-- As with the suppressions, but an opt-out and an opt-in end what the line before them began; not an opt-in that was
+-- said before the pause and came to the ledger late.
+SELECT CASE WHEN p.id IS NULL THEN 'pause_missing' ELSE 'pause_without_event' END, coalesce(p.id, said.id)
+FROM (
+  SELECT DISTINCT ON (channel, digest) channel, digest, id, type, reason, occurred_at FROM (
+    SELECT *, max(occurred_at) FILTER (WHERE type = 'pause') OVER (PARTITION BY channel, digest ORDER BY position) AS paused
+    FROM addressbook_consentevent
+    WHERE company_id = %(company)s AND type IN ('opt_out', 'opt_in', 'pause', 'pause_end')) e
+  WHERE type <> 'opt_in' OR paused IS NULL OR occurred_at >= paused
+  ORDER BY channel, digest, position DESC) said
+FULL JOIN (SELECT * FROM addressbook_pause WHERE company_id = %(company)s) p
+  ON (p.channel, p.digest) = (said.channel, said.digest)
+WHERE (said.type = 'pause') IS DISTINCT FROM (p.id IS NOT NULL)
+  OR p.id IS NOT NULL AND said.type = 'pause' AND (p.event_id, p.until) IS DISTINCT FROM
+    (said.id, said.occurred_at + split_part(said.reason, ':', 2)::int * interval '24 hours')
+LIMIT %(most)s;
+
+-- name: topics
+-- The last word of each address about each topic; what was left went with its group.
+SELECT CASE WHEN t.id IS NULL THEN 'topic_missing' ELSE 'topic_without_event' END, coalesce(t.id, said.id)
+FROM (
+  SELECT DISTINCT ON (channel, digest, reason) channel, digest, id, type, split_part(reason, ':', 2)::bigint AS group_id
+  FROM addressbook_consentevent WHERE company_id = %(company)s AND type IN ('topic_out', 'topic_in')
+  ORDER BY channel, digest, reason, position DESC) said
+FULL JOIN (SELECT * FROM addressbook_topicleft WHERE company_id = %(company)s) t
+  ON (t.channel, t.digest, t.group_id) = (said.channel, said.digest, said.group_id)
+LEFT JOIN addressbook_group g ON g.company_id = %(company)s AND g.id = said.group_id
+WHERE t.id IS NOT NULL AND (said.type IS DISTINCT FROM 'topic_out' OR t.event_id <> said.id)
+  OR t.id IS NULL AND said.type = 'topic_out' AND g.id IS NOT NULL
+LIMIT %(most)s;
+
 -- name: due
 -- Whose chains have grown since their last seal, which is some time ago.
 SELECT h.company_id FROM addressbook_ledgerhead h

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import MemberRequest, member_required
 from accounts.models import Company
-from addressbook import certificate, standing
+from addressbook import certificate, certificate_pdf, standing
 from addressbook.models import Contact, Suppression
 from lib.keys import digest_key
 from messaging.addresses import LONGEST_EMAIL, Address, InvalidAddress, display, parse
@@ -79,11 +79,13 @@ def _page(
 ) -> HttpResponse:
     made = certificate.of(request.company, channel=channel, digest=digest, address=address)
     out = made.suppression
-    page = {
-        "nav": nav,
-        "certificate": made,
-        "shown": display(made.address),
-        "digest": digest.hex(),
-        "why": standing.why(out, made.opt_out.event if made.opt_out else None) if out else "",
-    }
+    shown = display(made.address)
+    why = standing.why(out, made.opt_out.event if made.opt_out else None) if out else ""
+    if (request.POST or request.GET).get("format") == "pdf":
+        content = certificate_pdf.write(made, shown=shown, why=why)
+        # By its time and the first of its digest: an address does not belong in a file's name either.
+        name = f"certificate-{made.issued_at:%Y%m%d-%H%M%S}-{digest.hex()[:8]}.pdf"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return HttpResponse(content, content_type="application/pdf", headers=headers)
+    page = {"nav": nav, "certificate": made, "shown": shown, "digest": digest.hex(), "why": why}
     return render(request, "addressbook/certificate.html", page)

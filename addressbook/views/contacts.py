@@ -167,6 +167,7 @@ def contact(request: MemberRequest, pk: int) -> HttpResponse:
             "language": places.language_name(contact.language),
             "country": places.country_name(contact.country),
             "standings": standings,
+            "topics_left": standing.topics_left(contact),
             "may_be_reached": any(one.suppression is None for one in standings),
             "entries": entries,
             "older": entries[-1].at.isoformat() if has_older else "",
@@ -192,7 +193,10 @@ def edit(request: MemberRequest, pk: int) -> HttpResponse:
 def _edit(request: MemberRequest, form: ContactForm) -> HttpResponse:
     is_new = form.contact.pk is None
     if request.method == "POST" and form.is_valid():
-        followed = form.save(by=request.user)
+        try:
+            followed = form.save(by=request.user)
+        except Contact.DoesNotExist:
+            raise Http404 from None  # erased meanwhile
         if followed is not None:
             messages.success(request, _("Added.") if is_new else _("Saved."))
             if followed:
@@ -275,16 +279,10 @@ def opt_in(request: MemberRequest, pk: int) -> HttpResponse:
     form = OptInForm(_posted(request), channels=[a.channel for a in contact.addresses()])
     if request.method == "POST" and form.is_valid():
         chosen = form.chosen()
-        consent.opt_in(
-            company=request.company,
-            address=next(a for a in contact.addresses() if a.channel in chosen),
-            source="marketer",
-            channels=chosen,
-            evidence=form.evidence(by=request.user),
-            occurred_at=form.cleaned_data["occurred_at"],
-        )
-        messages.success(request, _("The opt-in is recorded with its evidence."))
-        return redirect(contact)
+        acting = next(a for a in contact.addresses() if a.channel in chosen)
+        if form.record(company=request.company, address=acting, channels=chosen, by=request.user):
+            messages.success(request, _("The opt-in is recorded with its evidence."))
+            return redirect(contact)
     page = {"form": form, "contact": contact, "standings": standing.of_contact(contact)}
     return _page(request, "contact_opt_in.html", page, status=422 if form.is_bound else 200)
 

@@ -129,16 +129,9 @@ def lift(request: MemberRequest, pk: int) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         address = form.cleaned_data.get("address") or Address(suppression.channel, suppression.address)
-        consent.opt_in(
-            company=request.company,
-            address=address,
-            source="marketer",
-            channels=[address.channel],
-            evidence=form.evidence(by=request.user),
-            occurred_at=form.cleaned_data["occurred_at"],
-        )
-        messages.success(request, _("The opt-in is recorded with its evidence; the suppression is lifted."))
-        return redirect("addressbook:suppressions")
+        if form.record(company=request.company, address=address, channels=[address.channel], by=request.user):
+            messages.success(request, _("The opt-in is recorded with its evidence; the suppression is lifted."))
+            return redirect("addressbook:suppressions")
     event = ConsentEvent.objects.filter(pk=suppression.event_id).first()
     page = {
         "form": form,

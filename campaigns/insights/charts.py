@@ -98,18 +98,17 @@ def countries(counts: dict[str, int]) -> list[dict[str, Any]]:
     return bars(counts, {code: country_name(code) for code in counts})
 
 
-def funnel(figures: dict[str, Any]) -> list[dict[str, Any]]:
+def funnel(figures: dict[str, Any], *, in_groups: int) -> list[dict[str, Any]]:
     """From everybody in the groups to those who left; each bar as a part of the first."""
     steps = [
-        ("all", _("In the groups"), figures["audience"]),
+        ("all", _("In the groups"), in_groups),
         ("out", _("Opted out before"), figures["suppressed"]),
         ("sent", _("Sent"), figures["sent"]),
         ("sent", _("Delivered"), figures["delivered"]),
         ("out", _("Opted out"), figures["opt_outs"]),
     ]
     return [
-        {"kind": kind, "label": label, "n": n, "of_most": min(share(n, figures["audience"]), 100.0)}
-        for kind, label, n in steps
+        {"kind": kind, "label": label, "n": n, "of_most": min(share(n, in_groups), 100.0)} for kind, label, n in steps
     ]
 
 

@@ -56,7 +56,14 @@ def campaign_figures(campaign: Campaign, *, counts: dict[str, int] | None = None
         "unknown": counts["unknown"],
         **_rate(figures["opt_outs"], sent),
         **figures,
+        **_stayed(campaign),
     }
+
+
+def _stayed(campaign: Campaign) -> dict[str, int]:
+    """Who chose fewer messages instead of leaving, and has not left after all."""
+    ((paused, topics_left),) = _run("stayed", {"company": campaign.company_id, "campaign": campaign.pk})
+    return {"paused": paused, "topics_left": topics_left}
 
 
 def company_figures(company: Company, *, since: datetime, until: datetime) -> dict[str, Any]:

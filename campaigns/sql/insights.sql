@@ -24,6 +24,14 @@ LEFT JOIN campaigns_campaign k ON k.company_id = e.company_id AND k.id = e.campa
 WHERE e.company_id = %(company)s AND e.type = 'opt_out' AND e.cause_id IS NULL
   AND e.occurred_at >= %(since)s AND e.occurred_at < %(until)s;
 
+-- name: stayed
+-- People who paused or left topics because of a campaign, and have not opted out since.
+SELECT count(DISTINCT e.digest) FILTER (WHERE e.type = 'pause'), count(DISTINCT e.digest) FILTER (WHERE e.type = 'topic_out')
+FROM addressbook_consentevent e
+WHERE e.company_id = %(company)s AND e.campaign_id = %(campaign)s AND e.type IN ('pause', 'topic_out') AND e.cause_id IS NULL
+  AND NOT EXISTS (SELECT FROM addressbook_suppression s
+    WHERE s.company_id = e.company_id AND s.channel = e.channel AND s.digest = e.digest);
+
 -- name: first_and_last
 SELECT min(e.occurred_at), max(e.occurred_at) FROM addressbook_consentevent e
 WHERE e.company_id = %(company)s AND e.type = 'opt_out' AND e.cause_id IS NULL AND e.campaign_id = %(campaign)s;

@@ -13,12 +13,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import MemberRequest, member_required
 from accounts.roles import allows
-from campaigns import audit, resend
+from campaigns import audit, left_out, resend
 from campaigns.audit import Action, Who
 from campaigns.insights import charts, figures
 from campaigns.models import Campaign, WrongState
 from lib.wake import wake
 from messaging.models import Batch, Message
+from optout.marketing_hours import Doors
 
 SHOWN_AT_ONCE = 50
 #: Beside the states: what has been put away, whatever its state.
@@ -81,8 +82,10 @@ def campaign(request: MemberRequest, pk: int) -> HttpResponse:
         "said": charts.comments(found["comments"], company=request.company),
         "typical": figures.time_to_opt_out(shown),
         "countries": charts.countries(found["by_country"]),
-        "funnel": charts.funnel(found),
+        "funnel": charts.funnel(found, in_groups=shown.in_groups),
+        "left_out": left_out.listed(shown.left_out_by_reason(), channel=shown.channel),
         "history": audit.history(shown),
+        "switched_off": Doors(request.company).switched_off if shown.is_under_way else [],
         "may_resend": may_edit and shown.status in RESENDABLE and counts["failed"] > shown.left_out_no_way,
         **_messages(request, shown, counts=counts),
         **_progress(shown, counts),
@@ -107,6 +110,7 @@ def _messages(request: MemberRequest, campaign: Campaign, *, counts: dict[str, i
     shown = page[:SHOWN_AT_ONCE]
     for message in shown:
         message.word = _("handing over") if message.shown_status == "handing" else message.get_status_display()
+        message.opening = None if message.shown_status == "handing" else message.leaves_at
         message.tone = charts.TONES.get(message.status, "quiet")
     key = ""
     if len(page) > SHOWN_AT_ONCE:
@@ -134,6 +138,7 @@ def progress(request: MemberRequest, pk: int) -> HttpResponse:
 
 def _progress(campaign: Campaign, counts: dict[str, int]) -> dict[str, Any]:
     waiting = counts["queued"] + counts["deferred"]
+    hours = campaign.hours() if counts["deferred"] else None
     total = counts["audience"] - campaign.left_out_suppressed - campaign.left_out_no_way
     done = max(total - waiting, 0)
     rate = _rate(campaign, total=total) if campaign.status == Campaign.Status.SENDING else 0.0
@@ -143,7 +148,10 @@ def _progress(campaign: Campaign, counts: dict[str, int]) -> dict[str, Any]:
         "total": total,
         "percent": int(charts.share(done, total)),
         "rate": rate,
-        "time_left": timedelta(seconds=round(waiting / rate)) if rate else None,
+        "time_left": timedelta(seconds=round(waiting / rate)) if rate and not counts["deferred"] else None,
+        "hours": hours,
+        # Nothing happens before they open: no need to ask each second.
+        "resting": bool(hours) and not counts["queued"],
         "split": charts.split(counts),
         "meanwhile": max(counts["suppressed"] - campaign.left_out_suppressed, 0),
     }

@@ -18,13 +18,16 @@ from django_htmx.http import trigger_client_event
 from accounts.access import MemberRequest, member_required
 from accounts.roles import allows
 from addressbook.models import Group
-from campaigns import audience, audit, plain, preview, trial
+from campaigns import audience, audit, costs, left_out, plain, preview, trial
 from campaigns.audit import Action, Who
+from campaigns.choice import Choice
 from campaigns.forms import CampaignForm, TrialForm
 from campaigns.models import Campaign, Changed, WrongState
 from campaigns.rendering import Template
+from lib.countries import country_name
 from lib.wake import wake
 from messaging.models.message import Channel
+from optout.marketing_hours import Doors
 
 #: More destinations than this are listed, not shown as handsets.
 HANDSETS = 8
@@ -41,7 +44,10 @@ def compose(request: MemberRequest, pk: int | None = None) -> HttpResponse:
     if pk and not draft.is_draft:
         return redirect(draft)
     form = CampaignForm(instance=draft, company=request.company)
-    return _composer(request, form, name=draft.name, shown=_of_draft(draft) if pk else {})
+    shown = _of_draft(draft) if pk else {}
+    if pk:
+        form.offer_senders(_countries(shown["reach"]))
+    return _composer(request, form, name=draft.name, shown=shown)
 
 
 def _save(request: MemberRequest, pk: int | None) -> HttpResponse:
@@ -59,7 +65,7 @@ def _save(request: MemberRequest, pk: int | None) -> HttpResponse:
         return _composer(request, form, name=name, shown=_of_form(form, request), status=422)
     if form.is_outdated:
         return _outdated(request, form, name=name)
-    changed = [field for field in form.changed_data if field != "version"]
+    changed = form.changed_fields
     saved, who = form.save(), Who.person(request.user)
     if not pk:
         Action.record(saved, Action.Verb.CREATED, by=who)
@@ -102,7 +108,14 @@ def _composer(
 def live_preview(request: MemberRequest) -> HttpResponse:
     """What the form as it stands would send, and to whom; nothing is stored."""
     form = CampaignForm(request.POST, instance=Campaign(company=request.company), company=request.company)
-    return render(request, "campaigns/_preview.html", _of_form(form, request))
+    shown = _of_form(form, request)
+    offered = form.offered_senders()
+    if shown:
+        form.offer_senders(_countries(shown["reach"]))
+    # The list of senders follows the audience, but is left alone while somebody is choosing from it.
+    return render(
+        request, "campaigns/_preview.html", {**shown, "form": form, "others": form.offered_senders() != offered}
+    )
 
 
 @require_POST
@@ -200,6 +213,8 @@ def _review(
         "history": audit.history(campaign),
         "groups": campaign.groups.all(),
         "exclude_groups": campaign.exclude_groups.all(),
+        "exclude_campaigns": campaign.exclude_campaigns.all(),
+        "senders": [(country_name(country), sender) for country, sender in campaign.senders().items()],
         **shown,
     }
     return render(request, "campaigns/review.html", context, status=status)
@@ -236,8 +251,12 @@ def _of_form(form: CampaignForm, request: MemberRequest) -> dict[str, Any]:
         return {}
     reach = audience.reach(
         draft,
-        groups=[group.pk for group in chosen.get("groups") or ()],
-        exclude=[group.pk for group in chosen.get("exclude_groups") or ()],
+        Choice(
+            groups=[group.pk for group in chosen.get("groups") or ()],
+            exclude=[group.pk for group in chosen.get("exclude_groups") or ()],
+            received=[campaign.pk for campaign in chosen.get("exclude_campaigns") or ()],
+            senders=form.senders,
+        ),
     )
     problems = [error for name in ("body", "opt_out_text") for error in form.errors.get(name, ())]
     if not request.POST.get("body", "").strip():
@@ -250,6 +269,20 @@ def _of_form(form: CampaignForm, request: MemberRequest) -> dict[str, Any]:
     }
 
 
+def _countries(reach: audience.Reach) -> list[str]:
+    return [row["country"] for row in reach.countries if row["country"]]
+
+
+def _hours(draft: Campaign, reach: audience.Reach) -> dict[str, Any]:
+    """Who would be outside of hours when this is sent."""
+    now = timezone.now()
+    ahead = draft.scheduled_at and draft.scheduled_at > now
+    doors = Doors(draft.company, at=draft.scheduled_at if ahead else now)
+    reached = {row["country"]: row["recipients"] for row in reach.countries if row["way"]}
+    off = doors.off_in(reached) if draft.channel == Channel.SMS else []
+    return {"waits": doors.waiting(reached, channel=draft.channel), "switched_off": off}
+
+
 def _shown(draft: Campaign, reach: audience.Reach, *, write: bool = True) -> dict[str, Any]:
     template = Template.parse(draft.body) if write else None
     samples = preview.preview(draft, reach) if write and draft.body else []
@@ -260,7 +293,11 @@ def _shown(draft: Campaign, reach: audience.Reach, *, write: bool = True) -> dic
         "gaps": template.without_fallback if template else [],
         "links": plain.links(draft.body),
         "reach": reach,
+        "left_out": left_out.listed(reach.left_out, channel=draft.channel),
+        "uncovered": [country_name(country) or _("Country unknown") for country in reach.uncovered],
         "samples": samples[:HANDSETS],
         "more": samples[HANDSETS:],
         "segments": preview.segments(samples),
+        "cost": costs.estimate(draft, samples),
+        **_hours(draft, reach),
     }

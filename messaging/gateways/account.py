@@ -37,6 +37,11 @@ class Account:
             raise InvalidSettings("port is a number, for example 587.")
         if "rate" in settings and not _is_number(settings["rate"], up_to=10_000):
             raise InvalidSettings("rate is a number of messages per second, for example 10.")
+        if ":" not in settings.get("webhook_secret", ":"):
+            raise InvalidSettings("webhook_secret is USER:PASSWORD, as it stands in the webhook's address.")
+        group = settings.get("unsubscribe_group", "1")
+        if not (group.isascii() and group.isdigit() and len(group) < 10):
+            raise InvalidSettings("unsubscribe_group is the number of the group, for example 12345.")
         if "from_email" in settings and "@" not in settings["from_email"]:
             raise InvalidSettings("from_email is no e-mail address; write it as news@example.org.")
 

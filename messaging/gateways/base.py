@@ -39,7 +39,9 @@ class Block(enum.StrEnum):
     """Why a provider carries nothing to an address any more; each becomes a suppression here."""
 
     OPTED_OUT = "opted_out"  # the person's own wish: everything marketing ends
+    COMPLAINED = "complained"  # the person called it spam: a wish as well, in other words
     BOUNCED = "bounced"  # there is no such address: this channel ends
+    REFUSED = "refused"  # it stands on the provider's own list, which does not say why: this channel ends
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Outgoing:
     subject: str
     text: str
     list_unsubscribe: str = ""
+    country: str = ""
     #: An e-mail's page, whole and final; empty where there is only the text.
     html: str = ""
 
@@ -66,6 +69,10 @@ class Outcome:
     #: Of a retryable one: how many seconds the provider asked us to wait.
     retry_after: float | None = None
     block: Block | None = None
+    #: The gateway itself was in the way, whatever the message: no connection, or an account that is refused.
+    gateway_at_fault: bool = False
+    #: We did not even ask: the message waits its turn, which says nothing about the gateway.
+    is_ours: bool = False
 
 
 @dataclass(slots=True)
@@ -94,6 +101,19 @@ class Report:
     to: str = ""
     error: str = ""
     block: Block | None = None
+    #: The provider's own id of this event: a block that is told again, in whatever company, must not count again.
+    event: str = ""
+    occurred_at: datetime | None = None
+    #: An event of a kind that we do not know, beside others that we do: the delivery is kept for an administrator.
+    is_strange: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether an address wants marketing, as a provider is told."""
+
+    address: str
+    is_out: bool
 
 
 class Adapter(abc.ABC):
@@ -109,6 +129,10 @@ class Adapter(abc.ABC):
     account: ClassVar[Account] = Account()
     #: What a webhook is answered with, once it is in force: content type and body.
     answer: ClassVar[tuple[str, str]] = ("text/plain", "")
+    #: In bytes; who reports many messages at once needs more.
+    largest_hook: ClassVar[int] = 256 * 1024
+    #: Of `tell`: how many addresses go in one request; 0 where the provider keeps no list that we could write to.
+    tell_size: ClassVar[int] = 0
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -141,6 +165,19 @@ class Adapter(abc.ABC):
     def reports(self, hook: Hook) -> list[Report]:
         """The delivery reports in it. Raises NotUnderstood."""
         return []
+
+    @property
+    def tells(self) -> bool:
+        """Whether this account's own list is kept in step with the suppressions."""
+        return self.tell_size > 0 and self.is_set_up
+
+    def tell(self, standings: Sequence[Standing]) -> Outcome:
+        """Write them to the provider's list; all are out, or all are in. Again changes nothing.
+
+        Rejected means that one of them can never be written; all other trouble is tried again. Must not raise for
+        what the provider did.
+        """
+        raise NotImplementedError
 
 
 def words(value: Any, *, longest: int = LONGEST_ERROR) -> str:

@@ -34,8 +34,8 @@ USER_AGENT = "Stopgate"
 AT_A_TIME = 10
 BEGIN_WITHIN_SECONDS = 1.5
 
-LATER = Outcome(Verdict.RETRYABLE, error="the gateway's rate", retry_after=1.0)
-AGAIN = Outcome(Verdict.RETRYABLE, error="the provider is slow", retry_after=0.0)
+LATER = Outcome(Verdict.RETRYABLE, error="the gateway's rate", retry_after=1.0, is_ours=True)
+AGAIN = Outcome(Verdict.RETRYABLE, error="the provider is slow", retry_after=0.0, is_ours=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,13 @@ class HttpAdapter(Adapter):
         return self.settings.get("base_url", self.home).rstrip("/")
 
     def post(self, path: str, **request: Any) -> Answer:
+        return self.ask("POST", f"{self.base_url}{path}", **request)
+
+    def ask(self, method: str, url: str, **request: Any) -> Answer:
         """One request; whatever happens on the way, an answer."""
         until = time.monotonic() + ANSWER_WITHIN_SECONDS
         try:
-            with client().stream("POST", f"{self.base_url}{path}", **request) as response:
+            with client().stream(method, url, **request) as response:
                 body = bytearray()
                 for piece in response.iter_bytes():
                     body += piece
@@ -90,7 +93,12 @@ class HttpAdapter(Adapter):
         if answer.lost:
             return answer.lost
         if answer.status == 429 or (answer.status == 503 and answer.retry_after is not None):
-            return Outcome(Verdict.RETRYABLE, error="the provider asks to wait", retry_after=answer.retry_after)
+            return Outcome(
+                Verdict.RETRYABLE,
+                error="the provider asks to wait",
+                retry_after=answer.retry_after,
+                gateway_at_fault=answer.status == 503,
+            )
         if answer.status in {401, 402, 403, 404, 405, 407}:
             return at_fault(f"the provider refuses this account (HTTP {answer.status})")
         if answer.status >= 500 or answer.status < 200 or 300 <= answer.status < 400 or answer.status == 408:
@@ -122,7 +130,7 @@ class HttpAdapter(Adapter):
 
 def at_fault(error: str) -> Outcome:
     """The account is in the way, not the message: it waits until somebody has mended that."""
-    return Outcome(Verdict.RETRYABLE, error=words(error), retry_after=GATEWAY_AT_FAULT_SECONDS)
+    return Outcome(Verdict.RETRYABLE, error=words(error), retry_after=GATEWAY_AT_FAULT_SECONDS, gateway_at_fault=True)
 
 
 def client() -> httpx.Client:
@@ -141,7 +149,8 @@ def _client(_process: int) -> httpx.Client:
 
 
 def _lost(verdict: Verdict, error: str, retry_after: float | None = None) -> Answer:
-    return Answer(lost=Outcome(verdict, error=error, retry_after=retry_after))
+    at_fault = verdict is Verdict.RETRYABLE
+    return Answer(lost=Outcome(verdict, error=error, retry_after=retry_after, gateway_at_fault=at_fault))
 
 
 def _retry_after(text: str | None) -> float | None:

@@ -18,10 +18,12 @@ from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
+from typing import Any
 
 from django.utils import timezone
-from django.utils.html import escape, urlize
 
+from lib import outbound
+from messaging.gateways import mail as letters
 from messaging.gateways import references
 from messaging.gateways.account import Account
 from messaging.gateways.base import Adapter, Block, Outcome, Outgoing, Verdict, words
@@ -37,9 +39,8 @@ DEFAULT_PORT = 587
 GATEWAY_AT_FAULT_SECONDS = 60.0
 #: Enhanced status codes (RFC 3463) that say for sure that there is no such mailbox.
 NO_SUCH_MAILBOX = re.compile(r"5\.1\.(1|10)(?![.0-9])", re.ASCII)
-_LINE_BREAKS = re.compile(r"[\r\n\x00]+")
 
-AGAIN = Outcome(Verdict.RETRYABLE, error="the mail server is slow", retry_after=0.0)
+AGAIN = Outcome(Verdict.RETRYABLE, error="the mail server is slow", retry_after=0.0, is_ours=True)
 
 
 class OutOfService(Exception):
@@ -67,7 +68,7 @@ class Smtp(Adapter):
                     late = outcomes and time.monotonic() > until
                     outcomes.append(AGAIN if late else self._send_one(server, message))
         except OutOfService as problem:
-            refused = Outcome(Verdict.RETRYABLE, error=words(problem), retry_after=problem.wait)
+            refused = Outcome(Verdict.RETRYABLE, error=words(problem), retry_after=problem.wait, gateway_at_fault=True)
             outcomes += [refused] * (len(messages) - len(outcomes))
         return outcomes
 
@@ -84,24 +85,17 @@ class Smtp(Adapter):
 
     def _mail(self, message: Outgoing) -> EmailMessage:
         mail = EmailMessage(policy=WIRE)
-        mail["From"] = self._from(message)
+        mail["From"] = letters.sender(message, self.settings)
         mail["To"] = Mailbox(addr_spec=message.to)
-        mail["Subject"] = _LINE_BREAKS.sub(" ", message.subject)
+        mail["Subject"] = letters.subject(message)
         mail["Date"] = format_datetime(timezone.now())
         # By its own domain, and the same however often it is tried, so that receivers drop doubles.
         mail["Message-ID"] = f"<{references.write(message.id)}@{str(mail['From']).rpartition('@')[2].rstrip('>')}>"
-        if message.list_unsubscribe:
-            mail["List-Unsubscribe"] = message.list_unsubscribe
-            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        for name, value in letters.headers(message).items():
+            mail[name] = value
         mail.set_content(message.text)
-        mail.add_alternative(message.html or _as_html(message.text), subtype="html")
+        mail.add_alternative(letters.html(message), subtype="html")
         return mail
-
-    def _from(self, message: Outgoing) -> Mailbox:
-        name, own = parseaddr(self.settings["from_email"])
-        if "@" in message.sender:
-            return Mailbox(addr_spec=message.sender)
-        return Mailbox(display_name=message.sender or name, addr_spec=own)
 
     @property
     def domain(self) -> str:
@@ -197,10 +191,11 @@ def _logged_in(adapter: Smtp) -> smtplib.SMTP:
     host, port = adapter.server
     context = ssl.create_default_context()
     name = adapter.domain
+    plain, tls = (_Public, _PublicTls) if adapter.gateway.public_only else (smtplib.SMTP, smtplib.SMTP_SSL)
     if port == SMTPS_PORT:
-        smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, name, timeout=TIMEOUT_SECONDS, context=context)
+        smtp: smtplib.SMTP = tls(host, port, name, timeout=TIMEOUT_SECONDS, context=context)
     else:
-        smtp = smtplib.SMTP(host, port, name, timeout=TIMEOUT_SECONDS)
+        smtp = plain(host, port, name, timeout=TIMEOUT_SECONDS)
     try:
         smtp.ehlo_or_helo_if_needed()
         if port != SMTPS_PORT and smtp.has_extn("starttls") and not _is_loopback(host):
@@ -216,6 +211,17 @@ def _logged_in(adapter: Smtp) -> smtplib.SMTP:
         smtp.close()
         raise
     return smtp
+
+
+class _Public(smtplib.SMTP):
+    """To a server that a member named: not into our own networks, whatever its name leads to by now."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
+        return outbound.connect(host, port, timeout)
+
+
+class _PublicTls(smtplib.SMTP_SSL, _Public):
+    """TLS from the start, around the same connection."""
 
 
 def _is_loopback(host: str) -> bool:
@@ -250,8 +256,3 @@ def _dotted(data: bytes) -> bytes:
     """RFC 5321 4.5.2, up to the end of the last line."""
     lines = data if data.endswith(b"\r\n") else data + b"\r\n"
     return re.sub(rb"(?m)^\.", b"..", lines)
-
-
-def _as_html(text: str) -> str:
-    """The same words with links that open; nothing is loaded from anywhere."""
-    return f"<!doctype html><html><body><p>{urlize(escape(text)).replace(chr(10), '<br>')}</p></body></html>"

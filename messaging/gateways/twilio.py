@@ -1,7 +1,8 @@
 """Twilio, Messages API.
 
 https://www.twilio.com/docs/messaging/api/message-resource · …/docs/api/errors ·
-…/docs/usage/webhooks/webhooks-security · …/docs/messaging/tutorials/advanced-opt-out
+…/docs/usage/webhooks/webhooks-security · …/docs/messaging/tutorials/advanced-opt-out ·
+…/docs/messaging/features/consent-api
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
+import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from messaging.gateways.account import Account
-from messaging.gateways.base import Block, Inbound, Outcome, Outgoing, Report, Verdict, words
+from messaging.gateways.base import Block, Inbound, Outcome, Outgoing, Report, Standing, Verdict, words
 from messaging.gateways.hooks import Hook, NotUnderstood
 from messaging.gateways.http import Answer, HttpAdapter, at_fault
 
@@ -64,6 +67,8 @@ STATUSES = {
 }
 #: OptOutType, where Advanced Opt-Out is on.
 MEANINGS = {"STOP": "opt_out", "START": "opt_in", "HELP": "help"}
+CONSENTS_HOME = "https://accounts.twilio.com"
+ALGORITHMS = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 PORTS = {"https": 443, "http": 80}
 
 
@@ -73,8 +78,10 @@ class Twilio(HttpAdapter):
     home = "https://api.twilio.com"
     batch_size = 40
     account = Account(
-        ("account_sid", "auth_token"), ("auth_token_secondary", "messaging_service_sid", "base_url", "rate")
+        ("account_sid", "auth_token"),
+        ("auth_token_secondary", "messaging_service_sid", "consent_sender", "base_url", "rate"),
     )
+    tell_size = 25
     answer = ("text/xml", "<Response/>")  # any text in it would be sent to the person
 
     def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
@@ -102,6 +109,38 @@ class Twilio(HttpAdapter):
             form["MessagingServiceSid" if sender.startswith("MG") and len(sender) == 34 else "From"] = sender
         return form
 
+    @property
+    def tells(self) -> bool:
+        """Twilio's block holds back every text from its sender, transactional ones too: only where it is asked for."""
+        return super().tells and "consent_sender" in self.settings
+
+    def tell(self, standings: Sequence[Standing]) -> Outcome:
+        items = [
+            {
+                "contact_id": standing.address,
+                "correlation_id": uuid.uuid4().hex,
+                "sender_id": self.settings["consent_sender"],
+                "status": "opt-out" if standing.is_out else "opt-in",
+                "source": "others",
+            }
+            for standing in standings
+        ]
+        answer = self.ask(
+            "POST",
+            f"{self.settings.get('base_url', CONSENTS_HOME).rstrip('/')}/v1/Consents/Bulk",
+            auth=(self.settings["account_sid"], self.settings["auth_token"]),
+            data={"Items": [json.dumps(item) for item in items]},
+        )
+        refused = self.common_outcome(answer)
+        if refused:
+            return refused
+        told = answer.json().get("items")
+        if answer.status >= 400 or not isinstance(told, list) or len(told) != len(items):
+            verdict = Verdict.REJECTED if answer.status == 400 else Verdict.UNKNOWN
+            return Outcome(verdict, error=f"the provider answered HTTP {answer.status}")
+        all_well = all(isinstance(item, dict) and _code(item.get("error_code")) == 0 for item in told)
+        return Outcome(Verdict.ACCEPTED if all_well else Verdict.REJECTED)
+
     def is_authentic(self, hook: Hook) -> bool:
         given = hook.headers.get("x-twilio-signature", "")
         try:
@@ -110,7 +149,10 @@ class Twilio(HttpAdapter):
             return False
         # While a token is being rotated, both are valid.
         tokens = [self.settings[name] for name in ("auth_token", "auth_token_secondary") if name in self.settings]
-        return any(_same(sign(token, url + signed), given) for token in tokens for url in _spellings(hook.url))
+        way = _algorithm(hook.headers.get("x-twilio-webhooks-signature-settings", ""))
+        return bool(way) and any(
+            _same(sign(token, url + signed, way), given) for token in tokens for url in _spellings(hook.url)
+        )
 
     def inbound(self, hook: Hook) -> list[Inbound]:
         form = hook.form()
@@ -144,8 +186,14 @@ class Twilio(HttpAdapter):
         ]
 
 
-def sign(token: str, signed: str) -> str:
-    return base64.b64encode(hmac.digest(token.encode(), signed.encode(), "sha1")).decode()
+def sign(token: str, signed: str, way: str = "sha1") -> str:
+    return base64.b64encode(hmac.digest(token.encode(), signed.encode(), way)).decode()
+
+
+def _algorithm(settings: str) -> str:
+    """`key=…,algorithm=HMAC_SHA256` where the account signs with a key of its own; empty for one we do not know."""
+    named = dict(part.strip().partition("=")[::2] for part in settings.split(","))
+    return ALGORITHMS.get(named.get("algorithm") or "HMAC_SHA1", "")
 
 
 def _signed(hook: Hook) -> str:
@@ -159,13 +207,12 @@ def _signed(hook: Hook) -> str:
 
 
 def _spellings(url: str) -> Iterator[str]:
-    """With and without the port that the scheme has anyway."""
+    """With and without its port: the provider signs now this, now that."""
     parts = urlsplit(url)
     yield url
-    default = PORTS.get(parts.scheme)
     if parts.port is None:
-        yield urlunsplit(parts._replace(netloc=f"{parts.netloc}:{default}"))
-    elif parts.port == default:
+        yield urlunsplit(parts._replace(netloc=f"{parts.netloc}:{PORTS.get(parts.scheme)}"))
+    else:
         yield urlunsplit(parts._replace(netloc=parts.netloc.rpartition(":")[0]))
 
 

@@ -88,6 +88,18 @@ class HookDelivery(CompanyModel):
         found: HookDelivery = rows.get(gateway=gateway, kind=hook.kind, digest=digest)
         return found
 
+    @classmethod
+    def is_first(cls, gateway: Gateway, event: str) -> bool:
+        """Whether this event of the provider's is told for the first time; it is known from now on."""
+        now = timezone.now()
+        digest = hashlib.sha256(b"event\x00" + event.encode(errors="replace")).digest()
+        known = {"received_at": now, "due_at": now, "read_at": now}
+        rows = cls.objects.of(gateway.company_id)
+        _row, is_new = rows.get_or_create(
+            gateway=gateway, kind=cls.Kind.STATUS, digest=digest, defaults={"company_id": gateway.company_id, **known}
+        )
+        return bool(is_new)
+
     def hook(self) -> Hook:
         url = self.gateway.hook_url(self.kind) + (f"?{self.query}" if self.query else "")
         return Hook(kind=self.kind, url=url, body=bytes(self.body), headers={"content-type": self.content_type})

@@ -10,6 +10,7 @@ is exactly the messages still `queued` in a batch that is `handing`: they end as
 from __future__ import annotations
 
 import hmac
+from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
@@ -31,6 +32,16 @@ class Category(models.TextChoices):
     TRANSACTIONAL = "transactional", _("transactional")
 
 
+class BatchQuerySet(models.QuerySet["Batch"]):
+    def deferred(self) -> BatchQuerySet:
+        """Waiting for their hours."""
+        return self.filter(deferred=True, status__in=[Batch.Status.QUEUED, Batch.Status.HELD])
+
+
+class BatchManager(ScopedManager.from_queryset(BatchQuerySet)):  # type: ignore[misc]
+    pass
+
+
 class Batch(CompanyModel):
     """One gateway request's worth of messages."""
 
@@ -45,18 +56,31 @@ class Batch(CompanyModel):
     category = models.CharField(max_length=13, choices=Category.choices)
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.QUEUED)
     due_at = models.DateTimeField()
+    # Its messages wait until then because of quiet hours.
+    deferred = models.BooleanField(default=False, db_default=False)
+    # When the gateway first refused them for now.
+    tried_since = models.DateTimeField(null=True)
     claimed_at = models.DateTimeField(null=True)
     claimed_by = models.UUIDField(null=True)
+    # The test of one gateway: tried once, through no other.
+    pinned = models.BooleanField(default=False, db_default=False)
     # From the last look at the suppressions to the first byte to the gateway.
     look_to_send_ms = models.FloatField(null=True)
     # Its messages have ids between these; kept by trigger.
     first_id = models.BigIntegerField(null=True, editable=False)
     last_id = models.BigIntegerField(null=True, editable=False)
 
+    objects = BatchManager()
+
     class Meta:
         indexes = [
             models.Index("category", "due_at", "id", condition=Q(status="queued"), name="batch_due"),
+            models.Index("category", "company", "due_at", "id", condition=Q(status="queued"), name="batch_turn"),
+            models.Index("campaign_id", condition=~Q(status="done"), name="batch_open"),
             models.Index("claimed_at", condition=Q(status="handing"), name="batch_in_flight"),
+            models.Index(
+                "company", "due_at", condition=Q(deferred=True, status__in=["queued", "held"]), name="batch_deferred"
+            ),
         ]
 
 
@@ -90,6 +114,7 @@ class Message(CompanyModel):
         SUPPRESSED = "suppressed", _("suppressed")
         CANCELLED = "cancelled", _("cancelled")
 
+    WAITING = (Status.QUEUED, Status.DEFERRED)
     LEFT = (Status.SENT, Status.DELIVERED, Status.UNKNOWN)
 
     # Written a million at a time, so relations are checked once per statement by a trigger
@@ -170,10 +195,15 @@ class Message(CompanyModel):
 
     @property
     def shown_status(self) -> str:
-        """What the outside sees: a queued message of a claimed batch is being handed over."""
-        if self.status == self.Status.QUEUED and self.batch.status == Batch.Status.HANDING:
+        """What the outside sees: a waiting message of a claimed batch is being handed over."""
+        if self.status in self.WAITING and self.batch.status == Batch.Status.HANDING:
             return "handing"
         return self.status
+
+    @property
+    def leaves_at(self) -> datetime | None:
+        """When a message that waits for its hours leaves."""
+        return self.batch.due_at if self.status == self.Status.DEFERRED and self.batch.deferred else None
 
     def is_to(self, address: Address, *, key: bytes) -> bool:
         """Whether this message went to `address`; compared in constant time, nothing is looked up."""

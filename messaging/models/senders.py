@@ -38,6 +38,16 @@ class Gateway(CompanyModel):
     # Why nothing goes through at the moment, in the provider's words.
     problem = models.CharField(_("problem"), max_length=200, blank=True, editable=False)
     problem_since = models.DateTimeField(_("problem since"), null=True, editable=False)
+    # Health, written by messaging/health.py: requests that failed one after another, since when it is given up for
+    # down, and when one message may try it again.
+    failures = models.SmallIntegerField(default=0, editable=False)
+    down_since = models.DateTimeField(_("down since"), null=True, editable=False)
+    next_try_at = models.DateTimeField(null=True, editable=False)
+    last_success_at = models.DateTimeField(_("last success"), null=True, editable=False)
+    # Takes nothing new; its replies and reports are still listened to.
+    switched_off_at = models.DateTimeField(_("switched off"), null=True, editable=False)
+    # Set up by a member rather than by an administrator: its host must be on the public internet.
+    public_only = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -53,15 +63,17 @@ class Gateway(CompanyModel):
         return self.name or self.kind
 
     @classmethod
-    def carrying(cls, channel: str, *, company: Company | int) -> Gateway | None:
-        """What a company sends this channel through: its default, else a provider of its own, else the simulator."""
-        from messaging.gateways import ADAPTERS
+    def carrying(cls, channel: str, *, company: Company | int, country: str = "", sender: str = "") -> Gateway | None:
+        """What a company sends this through: by its routes, else its default, else a provider of its own, else the
+        simulator."""
+        from messaging.routing import Routes
 
-        able = [kind for kind, adapter in ADAPTERS.items() if channel in adapter.channels]
-        simulator_last = models.Case(models.When(kind="simulator", then=1), default=0)
-        rows = cls.objects.of(company).filter(kind__in=able)
-        found: Gateway | None = rows.order_by("-is_default", simulator_last, "pk").first()
-        return found
+        return Routes(company=company, channel=channel).choose(country=country, sender=sender)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether messages may go there: also when it is time to try it again."""
+        return self.down_since is None or self.next_try_at is None or self.next_try_at <= timezone.now()
 
     def hook_url(self, hook: str) -> str:
         """Where the provider sends `inbound` or `status` to; the id in it is unguessable, not the row's."""

@@ -30,7 +30,7 @@ FROM messaging_batch b
 WHERE m.id = %(message)s AND b.id = m.batch_id
   AND ((m.status, %(status)s) IN (('sent', 'delivered'), ('sent', 'failed'), ('failed', 'delivered'),
       ('unknown', 'sent'), ('unknown', 'delivered'), ('unknown', 'failed'))
-    OR m.status = 'queued' AND %(status)s <> 'failed' AND b.status IN ('queued', 'held'));
+    OR m.status IN ('queued', 'deferred') AND %(status)s <> 'failed' AND b.status IN ('queued', 'held'));
 
 -- name: where
 SELECT m.status, b.status FROM messaging_message m JOIN messaging_batch b ON b.id = m.batch_id WHERE m.id = %(message)s;

@@ -108,6 +108,8 @@ def _read(delivery: HookDelivery, adapter: Adapter) -> None:
         delivery.try_later()
     elif Settled.NO_MESSAGE in outcomes:
         delivery.give_up("no message of ours")
+    elif any(report.is_strange for report in found):
+        delivery.give_up("an event of an unknown kind in it")
     elif _must_not_count_twice(found):
         delivery.done_once()
     else:
@@ -116,15 +118,21 @@ def _read(delivery: HookDelivery, adapter: Adapter) -> None:
 
 def _settle(adapter: Adapter, report: Report) -> Settled:
     outcome, message_id = settle(adapter.gateway, report)
-    if report.block:
+    if report.block and _is_first(adapter, report):
         blocks.suppress(
             gateway=adapter.gateway,
             address=address_of(report.to),
             message_id=message_id,
             block=report.block,
             error=report.error,
+            occurred_at=report.occurred_at,
         )
     return outcome
+
+
+def _is_first(adapter: Adapter, report: Report) -> bool:
+    """Who reports many events at once may tell one of them again among others."""
+    return not report.event or HookDelivery.is_first(adapter.gateway, report.event)
 
 
 def _must_not_count_twice(found: Sequence[Report]) -> bool:

@@ -13,12 +13,11 @@ from django.views.decorators.http import require_POST
 
 from accounts import limits
 from accounts.network import network_of
-from messaging.gateways import ADAPTERS, Hook
+from messaging.gateways import ADAPTERS, Adapter, Hook
 from messaging.models import Gateway
 from optout.hooks import taking
 
 log = logging.getLogger("stopgate.hooks")
-LARGEST_BODY = 256 * 1024
 #: Of refused ones per network and minute; what is authentic is never refused.
 REFUSALS = 120
 
@@ -27,9 +26,10 @@ REFUSALS = 120
 @require_POST
 def door(request: HttpRequest, *, kind: str, token: uuid.UUID, hook: str) -> HttpResponse:
     try:
-        body = _body(request)
+        largest = ADAPTERS.get(kind, Adapter).largest_hook
+        body = _body(request, largest)
         if body is None:
-            return HttpResponse(f"At most {LARGEST_BODY} bytes.\n", status=413, content_type="text/plain")
+            return HttpResponse(f"At most {largest} bytes.\n", status=413, content_type="text/plain")
         gateway = Gateway.objects.across_companies().filter(token=token, kind=kind).first()
         if gateway is None or kind not in ADAPTERS:
             return HttpResponse("There is no such gateway.\n", status=404, content_type="text/plain")
@@ -57,13 +57,13 @@ def _refused(request: HttpRequest) -> HttpResponse:
     return HttpResponse("Too many wrong signatures.\n", status=429, headers={"Retry-After": "60"})
 
 
-def _body(request: HttpRequest) -> bytes | None:
+def _body(request: HttpRequest, largest: int) -> bytes | None:
     """None when it is too large."""
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isascii() and length.isdigit() and int(length[:12]) > LARGEST_BODY:
+    if length.isascii() and length.isdigit() and int(length[:12]) > largest:
         return None
-    body = request.read(LARGEST_BODY + 1)
-    return body if len(body) <= LARGEST_BODY else None
+    body = request.read(largest + 1)
+    return body if len(body) <= largest else None
 
 
 def _configured_url(request: HttpRequest, gateway: Gateway, hook: str) -> str:

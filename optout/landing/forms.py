@@ -12,6 +12,7 @@ from django.http.multipartparser import MultiPartParserError
 LONGEST_COMMENT = 1000
 LONGEST_PHONE = 64
 LONGEST_ADDRESS = 254
+MOST_TOPICS = 50
 # PostgreSQL's JSON takes neither NUL nor single surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
@@ -23,6 +24,9 @@ class Answer:
     comment: str
     one_click: bool
     opt_in: bool
+    #: What else than the big button was pressed: pause-30, topics, undo-pause…
+    action: str = ""
+    topics: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, request: HttpRequest) -> Answer:
@@ -33,6 +37,8 @@ class Answer:
             comment=_clean(fields.get("comment", ""), longest=LONGEST_COMMENT),
             one_click=fields.get("List-Unsubscribe", "").strip().lower() == "one-click",
             opt_in=fields.get("action", "") == "opt-in",
+            action=_clean(fields.get("action", ""), longest=20),
+            topics=frozenset(fields.getlist("topic")[:MOST_TOPICS]),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,11 +35,17 @@ class Brand(NamedTuple):
     #: JSON of Company.landing_texts, and Company.logo.
     own_texts: str
     logo: str
+    #: Fewer messages instead of none: a pause, and topics as JSON of [[group, name, {language: name}], …].
+    offers_pause: bool
+    topics: str
 
     def own(self, language: str) -> dict[str, str]:
         """Its own words in this language."""
         found: dict[str, str] = json.loads(self.own_texts or "{}").get(language, {})
         return found
+
+    def topics_in(self, language: str) -> list[tuple[int, str]]:
+        return _named(self.topics, language)
 
     @property
     def logo_shown(self) -> dict[str, str]:
@@ -58,10 +65,15 @@ class ErasedAddress(Address):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`event_id` of the opt-out in force; None when marketing is allowed."""
+    """`event_id` of the opt-out in force; None when marketing is allowed, maybe later or without some topics."""
 
     event_id: int | None
     reason_given: bool
+    paused_until: datetime | None
+    topics: str
+
+    def topics_left(self, language: str) -> list[tuple[int, str]]:
+        return _named(self.topics, language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,8 @@ class Link:
 
     def standing(self) -> Standing:
         row = _one("standing", self.brand.company_id, self.channel, self.digest)
-        return Standing(*row) if row else Standing(None, False)
+        assert row is not None
+        return Standing(*row)
 
 
 def find(message_id: int) -> Link | None:
@@ -121,6 +134,27 @@ def find_by_receipt(slug: str, *, purpose: str, receipt: str) -> Link | None:
         return None
     row = _one("event", event_id, slug)
     return _link(row, event_id=event_id) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An opt-in that waits for its second step."""
+
+    link: Link
+    out_event_id: int
+    evidence: dict[str, str]
+
+
+def find_asked(request_id: int, *, lock: bool = False) -> Asked | None:
+    row = _one("asked_locked" if lock else "asked", request_id)
+    if row is None:
+        return None
+    slug, message_id, out_event_id, proof = row
+    found = find(message_id) if message_id else None
+    if message_id is None:
+        event = _one("event", out_event_id, slug)
+        found = _link(event, event_id=out_event_id) if event else None
+    return Asked(found, out_event_id, json.loads(proof)) if found else None
 
 
 def find_company(slug: str) -> tuple[Company, Brand] | None:
@@ -165,6 +199,10 @@ def _company(row: tuple) -> tuple[Company, Brand]:
         opt_out_scope=scope,
     )
     return company, brand
+
+
+def _named(topics: str, language: str) -> list[tuple[int, str]]:
+    return [(pk, names.get(language) or name) for pk, name, names in json.loads(topics or "[]")]
 
 
 def _one(name: str, *arguments: object) -> tuple | None:

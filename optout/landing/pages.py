@@ -14,6 +14,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.template.loader import render_to_string
 
+from addressbook.preferences import DAYS
 from optout.landing import texts
 from optout.landing.branding import colours
 from optout.landing.link import Brand
@@ -36,12 +37,15 @@ TITLES = {
     "form": "heading",
     "out": "done",
     "opted_in": "back",
+    "fewer": "paused",
     "too_many": "many",
     "unavailable": "unavailable",
     "code": "code_heading",
     "portal": "heading",
     "portal_code": "pin_heading",
     "portal_many": "many",
+    "asked": "confirm_heading",
+    "confirm": "come_back",
 }
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 _SAID = re.compile(r"<(h1|p|button)\b[^>]*>(.*?)</\1>", re.DOTALL)
@@ -95,6 +99,7 @@ def render(template: str, *, state: str, language: str, brand: Brand | None = No
                 host=f"{short_host}/",
                 code=str(facts.get("reply_code", "")),
                 contact=brand.contact_details if brand else "",
+                date=str(facts.get("date", "")),
             ),
             "title": texts.text(TITLES[template], language=language, company=company, own=own),
             "logo": logo,
@@ -102,10 +107,17 @@ def render(template: str, *, state: str, language: str, brand: Brand | None = No
             "shown_name": company or short_host,
             "colours": colours(brand.color if brand else ""),
             "reasons": texts.offered_reasons(brand.company_id, language=language) if brand else [],
+            "pauses": _pauses(language) if brand and brand.offers_pause else [],
+            "topics": brand.topics_in(language) if brand else [],
             **facts,
         },
     )
     return Page(body=text.encode(), headers=_headers(text, language=language, logo=bool(logo)), said=_said(text))
+
+
+def _pauses(language: str) -> list[tuple[int, str]]:
+    said = texts.template("pause", language=language)
+    return [(days, said.replace("{days}", str(days))) for days in DAYS]
 
 
 def _headers(text: str, *, language: str, logo: bool) -> dict[str, str]:

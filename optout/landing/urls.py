@@ -6,7 +6,7 @@ from optout.landing import portal, views
 class PurposeConverter:
     """What a receipt is for."""
 
-    regex = "out|already|in"
+    regex = "out|already|in|paused|topics|asked|later"
 
     def to_python(self, value: str) -> str:
         return value
@@ -24,6 +24,8 @@ urlpatterns = [
     path("e/<str:tagged>", views.email, name="email"),
     path("e/<str:tagged>/", views.email),
     path("e/<str:tagged>/<purpose:purpose>/<str:receipt>", views.email_status, name="email-status"),
+    path("i/<str:tagged>", views.confirm, name="opt-in-confirm"),
+    path("i/<str:tagged>/", views.confirm),
     path("c/<slug:slug>", portal.ask, name="portal"),
     path("c/<slug:slug>/", portal.ask),
     path("c/<slug:slug>/code/<uuid:token>", portal.enter, name="portal-code"),

@@ -9,16 +9,15 @@ from functools import wraps
 from django.db import Error as DatabaseTrouble
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.network import network_of
 from addressbook import consent
 from messaging.addresses import Address, InvalidAddress, parse_phone
 from optout import reasons
-from optout.landing import attempts, evidence, languages, pages, texts
+from optout.landing import attempts, coming_back, evidence, fewer, languages, pages, texts
 from optout.landing.forms import Answer
-from optout.landing.link import Link, find
+from optout.landing.link import Link, find, find_asked
 from optout.links import codes
 
 log = logging.getLogger("stopgate.landing")
@@ -111,7 +110,7 @@ def landing(request: HttpRequest, code: str) -> HttpResponse:
         return _form(request, link, answer=answer, state="invalid-number", hint=hint).response(422)
     if not link.is_to(address):
         return _wrong_number(request, link, answer=answer)
-    return _out(request, link, address=address, answer=answer)
+    return _acted(request, link, address=address, answer=answer)
 
 
 @door("GET", "POST")
@@ -123,7 +122,7 @@ def email(request: HttpRequest, tagged: str) -> HttpResponse:
         return unknown_page(request)
     if request.method != "POST":
         return _form(request, link).response()
-    return _out(request, link, address=link.address, answer=Answer.of(request))
+    return _acted(request, link, address=link.address, answer=Answer.of(request))
 
 
 @door("GET", "POST")
@@ -140,6 +139,26 @@ def email_status(request: HttpRequest, tagged: str, purpose: str, receipt: str) 
 
 
 @door("GET", "POST")
+def confirm(request: HttpRequest, tagged: str) -> HttpResponse:
+    """The link in a second message: back again, if that is what they want."""
+    request_id = coming_back.read(tagged) if len(tagged) <= LONGEST_CODE else None
+    asked = find_asked(request_id) if request_id is not None else None
+    if request_id is None or asked is None:
+        return unknown_page(request)
+    language = language_of(request, asked.link)
+    standing = asked.link.standing()
+    if request.method != "POST" and standing.event_id == asked.out_event_id:
+        return coming_back.confirm_page(asked.link, language=language)
+    if request.method == "POST":
+        link = coming_back.confirm(request, request_id, language=language)
+    else:
+        link = asked.link if standing.event_id is None else None
+    if link is None:
+        return unknown_page(request)
+    return see_other(f"{link.path}/in/{link.receipt('in')}", request)
+
+
+@door("GET", "POST")
 def unknown(request: HttpRequest) -> HttpResponse:
     """Whatever else is asked of the short domain."""
     return unknown_page(request)
@@ -150,14 +169,27 @@ def robots(request: HttpRequest) -> HttpResponse:
     return HttpResponse("User-agent: *\nDisallow: /\n", headers={**pages.PLAIN_HEADERS, "Content-Type": "text/plain"})
 
 
-def _out(request: HttpRequest, link: Link, *, address: Address, answer: Answer) -> HttpResponse:
+def _acted(request: HttpRequest, link: Link, *, address: Address, answer: Answer) -> HttpResponse:
+    """All marketing stopped; or fewer messages, if that was pressed."""
+    if not fewer.is_asked(answer):
+        return _out(request, link, address=address, answer=answer)
+    language = language_of(request, link)
+    proof = evidence.of(request, language=language, said="")
+    purpose = fewer.choose(link, address=address, answer=answer, language=language, proof=proof)
+    if not purpose:
+        return _form(request, link, answer=answer, choose_again=True).response(422)
+    return see_other(f"{link.path}/{purpose}/{link.receipt(purpose)}", request)
+
+
+def _out(request: HttpRequest, link: Link, *, address: Address, answer: Answer, shown: str = "") -> HttpResponse:
     """In force when this returns: one database function, one transaction (promise 12)."""
     by_mail_program = answer.one_click and link.channel == "email"
-    shown = "" if by_mail_program else _form(request, link).said  # a mail program's button shows no page of ours
+    if not by_mail_program:  # a mail program's button shows no page of ours
+        shown = shown or _form(request, link).said
     done = consent.opt_out(
         company=link.company,
         address=address,
-        source="one_click" if by_mail_program else "landing",
+        source="one_click" if by_mail_program else link.source,
         campaign_id=link.campaign_id,
         campaign_name=link.campaign_name,
         message_id=link.message_id,
@@ -205,10 +237,14 @@ def _status_page(request: HttpRequest, link: Link, *, purpose: str) -> HttpRespo
     standing = link.standing()
     language = language_of(request, link)
     if standing.event_id is None:
+        if page := fewer.page(link, standing, purpose=purpose, language=language):
+            return page.response()
         page = pages.page(
             "opted_in", state="opted-in", language=language, brand=link.brand, asked="lang" in request.GET
         )
         return page.response()
+    if purpose in coming_back.WAITING:
+        return coming_back.waiting_page(link, purpose=purpose, language=language)
     return pages.page(
         "out",
         state="opted-out" if purpose == "out" else "already-opted-out",
@@ -221,13 +257,23 @@ def _status_page(request: HttpRequest, link: Link, *, purpose: str) -> HttpRespo
 
 
 def _afterwards(request: HttpRequest, link: Link, *, purpose: str, receipt: str) -> HttpResponse:
-    """Why, or back again."""
+    """Why, or back again; after choosing fewer messages, that taken back or everything stopped."""
     answer = Answer.of(request)
     standing = link.standing()
-    if answer.opt_in:
-        if standing.event_id is not None:  # pressed twice, it is one consent
-            _back(request, link)
+    if answer.action == fewer.STOP:
+        language = language_of(request, link)
+        page = fewer.page(link, standing, purpose=purpose, language=language)
+        return _out(request, link, address=link.address, answer=answer, shown=page.said if page else "")
+    if answer.action in fewer.UNDO:
+        language = language_of(request, link)
+        fewer.undo(link, answer=answer, language=language, proof=evidence.of(request, language=language, said=""))
         return see_other(f"{link.path}/in/{link.receipt('in')}", request)
+    if answer.opt_in:
+        purpose = "in"
+        if standing.event_id is not None:  # pressed twice, it is one consent
+            language = language_of(request, link)
+            purpose = coming_back.back(request, link, language=language, out_event_id=standing.event_id)
+        return see_other(f"{link.path}/{purpose}/{link.receipt(purpose)}", request)
     reason = reasons.known(link.brand.company_id, answer.reason)
     if standing.event_id is None or not (reason or answer.comment):
         return see_other(f"{link.path}/{purpose}/{receipt}", request)
@@ -244,27 +290,14 @@ def _afterwards(request: HttpRequest, link: Link, *, purpose: str, receipt: str)
     return see_other(f"{link.path}/{purpose}/{receipt}?thanks=1", request)
 
 
-def _back(request: HttpRequest, link: Link) -> None:
-    """A consent of its own, with the words on the button as its proof."""
-    language = language_of(request, link)
-    shown = texts.text("consent", language=language, company=link.brand.name)
-    consent.opt_in(
-        company=link.company,
-        address=link.address,
-        source=link.source,
-        campaign_id=link.campaign_id,
-        campaign_name=link.campaign_name,
-        message_id=link.message_id,
-        evidence={
-            **evidence.of(request, language=language, said=shown),
-            "method": link.source,
-            "occurred_at": timezone.now().isoformat(),
-        },
-    )
-
-
 def _form(
-    request: HttpRequest, link: Link, *, answer: Answer | None = None, state: str = "form", hint: str = ""
+    request: HttpRequest,
+    link: Link,
+    *,
+    answer: Answer | None = None,
+    state: str = "form",
+    hint: str = "",
+    choose_again: bool = False,
 ) -> pages.Page:
     language = language_of(request, link)
     if answer is None:
@@ -279,6 +312,7 @@ def _form(
         phone=answer.phone,
         reason=answer.reason,
         comment=answer.comment,
+        choose_again=choose_again,
     )
 
 

@@ -11,7 +11,7 @@ CROSS JOIN LATERAL (
   SELECT x.company_id, x.id, x.campaign_id, x.country, coalesce(x.sent_at, b.claimed_at) AS left_at
   FROM messaging_message x JOIN messaging_batch b ON b.id = x.batch_id
   WHERE x.id IN (SELECT messages_to_v1(c.id, ARRAY[%(digest)s::bytea])) AND x.category = 'marketing'
-    AND (x.status IN ('sent', 'delivered', 'failed', 'unknown') OR x.status = 'queued' AND b.status = 'handing')
+    AND (x.status IN ('sent', 'delivered', 'failed', 'unknown') OR x.status IN ('queued', 'deferred') AND b.status = 'handing')
     AND (%(to)s = '' OR %(to)s IN (ltrim(x.reply_code, '+'), ltrim(x.sender, '+')))
     -- Providers' clocks differ from ours a little.
     AND coalesce(x.sent_at, b.claimed_at, x.created_at) <= %(received_at)s + interval '2 minutes'
@@ -42,6 +42,11 @@ SELECT greatest(
 -- Waits for acts on the same address, as consent_opt_out does (addressbook/sql/ledger.sql). A statement of its own:
 -- what is read after it sees everything that was committed before it. First consent.COVER_LOCK, then the chain.
 SELECT pg_advisory_xact_lock_shared(%(company)s::int, -2), pg_advisory_xact_lock(%(company)s::int, get_byte(%(digest)s, 0) & 63);
+
+-- name: tell
+-- Whoever of the companies concerned listens for replies is told after the commit (webhooks/sql/events.sql).
+SELECT webhook_event_v1(c.company, 'reply.received', %(reply)s, c.message)
+FROM unnest(%(companies)s::bigint[], %(messages)s::bigint[]) AS c(company, message);
 
 -- name: lock_replies
 -- Replies from one address are read one after the other. One lock, taken before all others, in a key space of its own.

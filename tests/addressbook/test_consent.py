@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from addressbook import consent, seals
 from addressbook.models import ConsentEvent, Contact, Evidence, Suppression
@@ -10,6 +14,8 @@ from tests.world import PHONE
 
 EMAIL = "sanne@devries.example"
 EVIDENCE = {"method": "signed form", "text": "Yes, send me offers", "occurred_at": "2025-03-01T10:00"}
+AGREED = datetime(2025, 3, 1, 10, 0, tzinfo=UTC)
+BEFORE, AFTER = AGREED - timedelta(hours=1), AGREED + timedelta(seconds=61)
 
 
 @pytest.fixture
@@ -86,13 +92,73 @@ def test_looking_at_the_page_opts_nobody_out(client, world):
 
 
 def test_a_member_records_an_opt_in_with_its_evidence(client, world):
-    consent.opt_out(company=world.acme, address=parse(PHONE), source="reply")
+    consent.opt_out(company=world.acme, address=parse(PHONE), source="reply", occurred_at=BEFORE)
     client.post(_url(world, "contact-opt-in"), EVIDENCE | {"channels": ["sms"]})
     assert _out(world) == {"email"}
     event = ConsentEvent.objects.of(world.acme).get(type="opt_in")
     kept = Evidence.objects.of(world.acme).get(pk=event.pk).details
     assert kept == EVIDENCE | {"occurred_at": "2025-03-01T10:00:00+00:00", "by": world.marketer.user.email}
     assert event.occurred_at.isoformat() == "2025-03-01T10:00:00+00:00"
+
+
+def test_what_was_agreed_to_before_the_opt_out_lifts_nothing(client, world):
+    consent.opt_out(company=world.acme, address=parse(PHONE), source="reply", occurred_at=AFTER)
+
+    answer = client.post(_url(world, "contact-opt-in"), EVIDENCE | {"channels": ["sms"]})
+
+    assert answer.status_code == 422
+    assert "before the opt-out of 1 March 2025, 10:01" in str(answer.context["form"].errors["occurred_at"])
+    assert _out(world) == {"sms", "email"}
+    assert not ConsentEvent.objects.of(world.acme).filter(type="opt_in").exists()
+
+
+def test_one_address_that_left_later_keeps_the_other_out_as_well(world):
+    """They are one act, and who came back to half of it is not known."""
+    consent.opt_out(company=world.acme, address=parse(PHONE), source="reply", channels=["sms"], occurred_at=BEFORE)
+    consent.opt_out(company=world.acme, address=parse(EMAIL), source="landing", channels=["email"], occurred_at=AFTER)
+
+    with pytest.raises(consent.ConsentTooOld) as refused:
+        consent.opt_in(company=world.acme, address=parse(PHONE), source="api", evidence=EVIDENCE, occurred_at=AGREED)
+
+    assert refused.value.since == AFTER
+    assert _out(world) == {"sms", "email"}
+    consent.opt_in(
+        company=world.acme, address=parse(PHONE), source="api", evidence=EVIDENCE, occurred_at=AGREED, channels=["sms"]
+    )
+    assert _out(world) == {"email"}
+
+
+@pytest.mark.parametrize(
+    ("agreed", "out", "lifts"),
+    [
+        ("10:00:00", "10:00:59.9", True),  # written to the minute, it may have been at its end
+        ("10:00:00", "10:01:00.1", False),
+        ("10:00:07", "10:00:07.9", True),
+        ("10:00:07", "10:00:08.1", False),
+        ("10:00:07.5", "10:00:07.5", True),
+        ("10:00:07.5", "10:00:07.6", False),
+    ],
+)
+def test_a_time_counts_as_exactly_as_it_is_written(world, agreed, out, lifts):
+    day = "2025-03-01T{}+00:00"
+    left, back = datetime.fromisoformat(day.format(out)), datetime.fromisoformat(day.format(agreed))
+    consent.opt_out(company=world.acme, address=parse(PHONE), source="api", occurred_at=left)
+
+    with nullcontext() if lifts else pytest.raises(consent.ConsentTooOld):
+        consent.opt_in(company=world.acme, address=parse(PHONE), source="api", evidence=EVIDENCE, occurred_at=back)
+
+    assert _out(world) == (set() if lifts else {"sms", "email"})
+
+
+def test_an_opt_out_by_a_clock_that_is_ahead_can_be_lifted_at_once(world):
+    ahead = timezone.now() + timedelta(minutes=3)
+    consent.opt_out(company=world.acme, address=parse(PHONE), source="api", occurred_at=ahead)
+
+    consent.opt_in(
+        company=world.acme, address=parse(PHONE), source="api", evidence=EVIDENCE, occurred_at=timezone.now()
+    )
+
+    assert _out(world) == set()
 
 
 @pytest.mark.parametrize("missing", ["method", "text", "occurred_at", "channels"])

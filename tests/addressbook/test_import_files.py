@@ -42,7 +42,7 @@ def read(path: Path, *, country: str, kind: str) -> list[dict[str, Any]]:
     )
     rows = list(reader.numbered_rows(_opened(content), encoding=shape.encoding, delimiter=shape.delimiter))
     assert len(rows) - shape.has_header == shape.rows
-    return [_told(reading.read(job, *row)) for row in rows[shape.has_header :]]
+    return [_told(reading.RowReader(job).read(*row)) for row in rows[shape.has_header :]]
 
 
 def _opened(content: bytes) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from addressbook import consent, erasure, seals
 from addressbook.models import ConsentEvent, Evidence, LedgerSeal, Suppression
@@ -107,6 +109,21 @@ def test_a_seal_is_what_the_database_makes_it(ledger):
     assert seals.verify(ledger.acme) == []
 
 
+def test_a_suppression_does_not_end_by_an_older_consent(ledger):
+    with pytest.raises(consent.ConsentTooOld), transaction.atomic():
+        consent.opt_in(
+            company=ledger.acme,
+            address=Address("sms", PHONE),
+            source="api",
+            evidence={"method": "paper"},
+            occurred_at=timezone.now() - timedelta(minutes=2),
+        )
+
+    assert Suppression.objects.of(ledger.acme).filter(channel="sms", address=PHONE).exists()
+    assert not ConsentEvent.objects.of(ledger.acme).filter(type="opt_in").exists()
+    assert seals.verify(ledger.acme) == []
+
+
 # A role of the application's own
 
 
@@ -167,7 +184,7 @@ def test_every_writer_acts_with_its_owner_s_rights(ledger):
                AND NOT has_function_privilege('public', oid, 'EXECUTE') ORDER BY 1"""
         )
         assert [row[0] for row in cursor.fetchall()] == [
-            "consent_event", "consent_opt_in_v1", "consent_opt_out_v1", "ledger_seal_v1",
+            "consent_event", "consent_opt_in_v1", "consent_opt_out_v1", "consent_prefer_v1", "ledger_seal_v1",
         ]  # fmt: skip
 
 

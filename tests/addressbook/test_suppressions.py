@@ -107,7 +107,7 @@ def test_a_wrong_address_is_refused(client, world, address):
 
 
 def test_a_line_goes_only_with_evidence(client, world):
-    _opt_out(world.acme, FRENCH)
+    _opt_out(world.acme, FRENCH, occurred_at=datetime(2025, 2, 1, tzinfo=UTC))
     for missing in EVIDENCE:
         assert client.post(_lift(world), EVIDENCE | {missing: " "}).status_code == 422
     assert Suppression.objects.of(world.acme).exists()
@@ -117,6 +117,14 @@ def test_a_line_goes_only_with_evidence(client, world):
     assert Evidence.objects.of(world.acme).get(pk=event.pk).details["text"] == EVIDENCE["text"]
 
 
+def test_a_consent_from_before_the_opt_out_lifts_nothing(client, world):
+    _opt_out(world.acme, FRENCH)
+    answer = client.post(_lift(world), EVIDENCE)
+    assert answer.status_code == 422
+    assert "before the opt-out of" in str(answer.context["form"].errors["occurred_at"])
+    assert Suppression.objects.of(world.acme).exists()
+
+
 @pytest.mark.parametrize("when", ["2999-01-01T00:00", "0001-01-01T00:00", "soon", "2025-02-30T10:00"])
 def test_a_moment_that_cannot_be_is_refused(client, world, when):
     _opt_out(world.acme, FRENCH)
@@ -124,7 +132,7 @@ def test_a_moment_that_cannot_be_is_refused(client, world, when):
 
 
 def test_an_erased_address_comes_back_only_when_the_person_names_it(client, world):
-    _opt_out(world.acme, PHONE, channels=["sms"])
+    _opt_out(world.acme, PHONE, channels=["sms"], occurred_at=datetime(2025, 2, 1, tzinfo=UTC))
     erasure.erase(world.contact, by=world.owner.user)
     assert client.post(_lift(world), EVIDENCE).status_code == 422
     assert client.post(_lift(world), EVIDENCE | {"address": FRENCH}).status_code == 422

@@ -57,6 +57,24 @@ def test_a_new_row_is_a_new_contact_with_the_country_of_its_number(world):
     )
 
 
+def test_a_landline_is_known_as_one_until_the_number_changes(world):
+    row = {"phone": phone("+31201234567"), "email": email("lena@mail.example")}
+    upsert(company=world.acme, rows=[row])
+    lena = contacts(world.acme).get(email="lena@mail.example")
+    assert lena.landline
+
+    upsert(company=world.acme, rows=[{**row, "phone": NEW}])
+
+    lena.refresh_from_db()
+    assert (lena.phone, lena.landline) == (NEW.value, False)
+    upsert(company=world.acme, rows=[row])
+    lena.refresh_from_db()
+    assert lena.landline
+    lena.set_address("sms", NEW)
+    lena.save()
+    assert not lena.landline
+
+
 def test_absent_and_none_leave_things_as_they_are(world):
     [result] = upsert(company=world.acme, rows=[{"phone": KNOWN, "email": None, "first_name": None}])
     world.contact.refresh_from_db()

@@ -30,6 +30,14 @@ CALLS = [
     ("POST", "/messages", "send"),
     ("POST", "/gate", "send"),
     ("GET", "/insights", "read"),
+    ("GET", "/webhooks", "admin"),
+    ("POST", "/webhooks", "admin"),
+    ("DELETE", "/webhooks", "admin"),
+    ("GET", "/webhooks/7", "admin"),
+    ("DELETE", "/webhooks/7", "admin"),
+    ("POST", "/webhooks/7/rotate", "admin"),
+    ("POST", "/webhooks/7/enable", "admin"),
+    ("POST", "/webhooks/7/test", "admin"),
     ("GET", "/simulator/messages", "read"),
     ("POST", "/simulator/replies", "send"),
 ]
@@ -90,5 +98,6 @@ BODIES = {
         "campaign": "Autumn",
         "default_country": "NL",
     },
+    ("POST", "/webhooks"): {"url": "https://8.8.8.8/hook", "events": ["suppression.created"]},
     ("POST", "/simulator/replies"): {"from": "+31612345678", "to": "3636", "text": "STOP"},
 }

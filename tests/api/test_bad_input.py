@@ -81,7 +81,12 @@ def named(path: tuple[Any, ...]) -> str:
 
 @pytest.fixture
 def ids(world) -> dict[str, int]:
-    return {"contacts": world.contact.pk, "campaigns": make.campaign(world.acme, world.customers).pk, "messages": 1}
+    return {
+        "contacts": world.contact.pk,
+        "campaigns": make.campaign(world.acme, world.customers).pk,
+        "messages": 1,
+        "webhooks": 1,
+    }
 
 
 def path_of(path: str, ids: dict[str, int]) -> str:

@@ -203,7 +203,7 @@ def test_a_list_of_campaigns_takes_few_queries(acme, django_assert_max_num_queri
     for _ in range(5):
         acme.post("/campaigns", DRAFT)
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         acme.get("/campaigns")
 
 
@@ -229,3 +229,49 @@ def test_an_opt_out_by_link_is_counted_for_its_campaign(acme, draft, world):
     assert figures["by_country"] == {"NL": 1}
     (event,) = acme.get("/events", address=PHONE).json()["items"]
     assert (event["campaign"], event["message"], event["source"]) == (draft["id"], message["id"], "landing")
+
+
+def test_a_campaign_may_speak_as_another_sender_in_a_country(acme):
+    campaign = acme.post("/campaigns", {**DRAFT, "sender": "Acme", "senders": {"FR": "36179"}}).json()
+
+    assert campaign["senders"] == {"FR": "36179"}
+    assert acme.patch(f"/campaigns/{campaign['id']}", {"senders": None}).json()["senders"] == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"senders": {"fr": "Acme"}}, "senders.fr"),
+        ({"senders": {"FR": "a name of more than eleven"}}, "senders.FR"),
+        ({"senders": {"FR": "Acme"}, "channel": "email", "subject": "Sale"}, "senders"),
+        ({"exclude_campaigns": [2**62]}, "exclude_campaigns[0]"),
+        ({"not_messaged_days": 0}, "not_messaged_days"),
+    ],
+)
+def test_an_impossible_sender_or_exclusion_is_named(acme, changes, field):
+    response = acme.post("/campaigns", {**DRAFT, **changes})
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == field
+
+
+def test_rival_s_campaign_is_unknown(acme, world):
+    foreign = make.campaign(world.rival, world.rivals_customers)
+
+    assert acme.post("/campaigns", {**DRAFT, "exclude_campaigns": [foreign.pk]}).status_code == 422
+
+
+def test_who_is_left_out_is_told_by_reason_before_and_after(acme, world):
+    make.contact(world.acme, "+31201234567", group=world.customers)
+    first = acme.post("/campaigns", DRAFT).json()
+    acme.post(f"/campaigns/{first['id']}/launch")
+    send_all()
+    second = acme.post("/campaigns", {**DRAFT, "exclude_campaigns": [first["id"]], "not_messaged_days": 7}).json()
+    preview = acme.post(f"/campaigns/{second['id']}/preview").json()
+
+    first = acme.get(f"/campaigns/{first['id']}").json()
+
+    assert (first["in_groups"], first["audience"], first["left_out"]["landline"]) == (2, 1, 1)
+    assert (preview["in_groups"], preview["reached"]) == (2, 0)
+    assert (preview["left_out"]["received"], preview["left_out"]["landline"]) == (1, 1)
+    assert adds_up(first)

@@ -7,7 +7,8 @@ EVIDENCE = {"method": "phone call", "text": "Yes please", "occurred_at": "2026-0
 
 
 def test_the_ledger_is_listed_newest_first_with_its_evidence(acme):
-    acme.post("/suppressions", {"address": PHONE, "channels": ["sms"], "reason": "too_many", "comment": "Enough"})
+    out = {"address": PHONE, "channels": ["sms"], "reason": "too_many", "comment": "Enough"}
+    acme.post("/suppressions", {**out, "occurred_at": "2026-01-02T03:04:05Z"})
     acme.post("/opt-ins", {"address": PHONE, "channels": ["sms"], "evidence": EVIDENCE})
 
     back, out = acme.get("/events").json()["items"]

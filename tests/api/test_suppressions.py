@@ -159,7 +159,7 @@ def test_a_suppression_of_rivals_is_not_ours(acme, rival):
 
 
 def test_an_opt_in_with_evidence_lifts(acme, world):
-    acme.post("/suppressions", {"address": PHONE})
+    acme.post("/suppressions", {"address": PHONE, "occurred_at": "2026-01-02T03:04:05Z"})
 
     response = acme.post("/opt-ins", {"address": PHONE, "evidence": {**EVIDENCE, "form": "/newsletter"}})
 
@@ -169,6 +169,16 @@ def test_an_opt_in_with_evidence_lifts(acme, world):
     assert event["evidence"]["text"] == "Yes, send me offers"
     assert event["evidence"]["form"] == "/newsletter"
     assert statuses(acme, PHONE, "sanne@devries.example") == ["reachable", "reachable"]
+
+
+def test_evidence_from_before_the_opt_out_lifts_nothing(acme):
+    acme.post("/suppressions", {"address": PHONE, "occurred_at": "2026-03-01T08:01:01Z"})
+
+    response = acme.post("/opt-ins", {"address": PHONE, "evidence": EVIDENCE})
+
+    assert codes(response) == {"evidence.occurred_at": "older_than_opt_out"}
+    assert "older than the opt-out of 2026-03-01T08:01:01Z; a newer consent is needed" in response.json()["detail"]
+    assert statuses(acme, PHONE) == ["suppressed"]
 
 
 @pytest.mark.parametrize("missing", ["method", "text", "occurred_at"])

@@ -12,6 +12,7 @@ from tests import make
 from tests.api.calls import BODIES, CALLS
 from tests.api.program import Program, fields, problem
 from tests.world import CANARY, PHONE, World
+from webhooks.models import Endpoint
 
 
 @pytest.fixture
@@ -26,9 +27,15 @@ def rivals_ids(world: World, rival: Program) -> dict[str, int]:
     rival.post("/contacts", {"email": f"{CANARY}@rival.example", "last_name": CANARY})
     rival.post("/suppressions", {"address": PHONE, "reason": CANARY, "comment": CANARY})
     rival.post("/gate", {"text": CANARY, "recipients": ["+33612345678"], "campaign": f"{CANARY} elsewhere"})
+    webhook = rival.post("/webhooks", {"url": f"https://8.8.8.8/{CANARY}", "events": ["reply.received"]}).json()
     message = Message.objects.of(world.rival).first()
     assert message is not None
-    return {"contacts": world.rivals_contact.pk, "campaigns": campaign["id"], "messages": message.pk}
+    return {
+        "contacts": world.rivals_contact.pk,
+        "campaigns": campaign["id"],
+        "messages": message.pk,
+        "webhooks": webhook["id"],
+    }
 
 
 WITH_ID = [(method, path) for method, path, _ in CALLS if "/7" in path]
@@ -60,6 +67,7 @@ def test_nothing_changed_at_rivals(acme, rivals_ids, world):
             list(Campaign.objects.of(world.rival).order_by("pk").values_list("pk", "status", "body", "audience")),
             list(Group.objects.of(world.rival).order_by("pk").values_list("pk", "name")),
             Message.objects.of(world.rival).count(),
+            list(Endpoint.objects.of(world.rival).values()),
         )
 
     before = state()

@@ -156,7 +156,7 @@ def test_what_the_review_promises_is_what_is_written(world):
     draft.launch()
 
     assert promised.reached == audience.build(draft) == 1
-    assert (promised.audience, promised.suppressed, promised.no_address) == (2, 1, 1)
+    assert (promised.audience, promised.left_out["suppressed"], promised.left_out["no_address"]) == (2, 1, 1)
 
 
 def test_batches_hold_no_more_than_one_request_carries(world, monkeypatch):

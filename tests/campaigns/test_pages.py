@@ -222,7 +222,7 @@ def test_the_review_names_who_is_reached_and_who_is_left_out(world, as_):
     campaign = make.campaign(world.acme, world.customers)
     page = as_(world.marketer).get(f"/campaigns/{campaign.pk}/review")
     reach = page.context["reach"]
-    assert (reach.all, reach.suppressed, reach.no_address, reach.reached) == (3, 1, 1, 1)
+    assert (reach.all, reach.left_out["suppressed"], reach.left_out["no_address"], reach.reached) == (3, 1, 1, 1)
     assert "Launch to 1 person" in page.content.decode()
 
 

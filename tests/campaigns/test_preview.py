@@ -106,7 +106,7 @@ def test_the_sum_tells_who_is_left_out_and_why(world, marketer):
     gone = make.contact(world.acme, group=world.customers)
     consent.opt_out(company=world.acme, address=Address("sms", gone.phone), source="marketer")
     reach = ask(marketer, world).context["reach"]
-    assert (reach.all, reach.suppressed, reach.no_address, reach.reached) == (3, 1, 1, 1)
+    assert (reach.all, reach.left_out["suppressed"], reach.left_out["no_address"], reach.reached) == (3, 1, 1, 1)
 
 
 def test_excluded_groups_are_left_out(world, marketer):

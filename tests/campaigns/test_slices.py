@@ -73,19 +73,35 @@ def test_a_pause_between_slices_holds_what_is_written_and_a_resume_writes_the_re
 
 
 def test_a_slice_that_a_crash_interrupts_leaves_nothing_and_is_written_later(campaign, monkeypatch):
-    run = audience._run
+    count = audience._counted_in
 
-    def crash(name, *args, **kwargs):
-        if name == "counted_in":
-            raise RuntimeError("the worker is gone")
-        return run(name, *args, **kwargs)
+    def crash(*args, **kwargs):
+        raise RuntimeError("the worker is gone")
 
-    monkeypatch.setattr(audience, "_run", crash)
+    monkeypatch.setattr(audience, "_counted_in", crash)
     with pytest.raises(RuntimeError):
         audience.build(campaign)
     assert reached(campaign) == []
     assert Slice.objects.of(campaign.company_id).filter(written_at=None).count() > 1
-    monkeypatch.setattr(audience, "_run", run)
+    monkeypatch.setattr(audience, "_counted_in", count)
 
     assert audience.build(campaign) == PEOPLE
     assert campaign.counts()["queued"] == PEOPLE
+
+
+def test_two_campaigns_built_side_by_side_keep_to_the_company_s_cap(campaign):
+    """Each looks at what the other has written, slice by slice."""
+    company = campaign.company
+    company.frequency_cap = 1
+    company.save()
+    second = make.campaign(company, make.group(company))
+    second.launch()
+
+    with ThreadPoolExecutor(4) as builders:
+        list(builders.map(_build, [campaign.pk, second.pk] * 2))
+
+    assert len(set(reached(campaign))) == len(reached(campaign)) == PEOPLE
+    for each in (campaign, second):
+        each.refresh_from_db()
+        assert each.built_at
+        assert each.in_groups == PEOPLE == each.audience + each.left_out_capped

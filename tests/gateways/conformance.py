@@ -12,6 +12,11 @@ from messaging.models import Gateway
 from tests.gateways import stub
 from tests.gateways.stub import Reply, Request, said
 
+NONSENSE = [
+    b"", b"{", b"[]", b"null", b"1", b"[" * 100_000, b'{"a":' * 1000, b"1" * 5000, b"\xff\x00", b"<a", b"NaN",
+    b'{"from": [], "to": {}, "status": [], "messages": 3}', b"<!DOCTYPE a><MESSAGES/>", b"&" * 5000,
+]  # fmt: skip
+
 
 def outgoing(number: int = 7, **fields: Any) -> Outgoing:
     values = {
@@ -42,6 +47,9 @@ class Conformance:
         yield
         client.close()
 
+    def outgoing(self, number: int = 7, **fields: Any) -> Outgoing:
+        return outgoing(number, **fields)
+
     def adapter(self, base_url: str = "http://127.0.0.1:9", **more: str) -> Adapter:
         values = {**self.settings, "base_url": base_url, **more}
         gateway = Gateway.objects.create(company=self.world.acme, kind=self.kind, settings=values)
@@ -49,7 +57,7 @@ class Conformance:
 
     def send(self, behaviour: Any, *messages: Outgoing) -> tuple[list[Any], list[Request]]:
         with stub.provider(behaviour) as provider:
-            outcomes = self.adapter(provider.base_url).send(messages or [outgoing()])
+            outcomes = self.adapter(provider.base_url).send(messages or [self.outgoing()])
         return outcomes, provider.requests
 
     def verdict(self, behaviour: Any) -> Any:
@@ -58,7 +66,7 @@ class Conformance:
         return outcome
 
     def test_what_the_provider_takes_is_accepted_in_order_each_with_its_id(self):
-        outcomes, _requests = self.send(self.accepts, *(outgoing(n) for n in range(1, 60)))
+        outcomes, _requests = self.send(self.accepts, *(self.outgoing(n) for n in range(1, 60)))
 
         assert [o.verdict for o in outcomes] == [Verdict.ACCEPTED] * 59
         assert len({o.provider_id for o in outcomes}) == 59
@@ -68,12 +76,12 @@ class Conformance:
         with stub.provider(self.accepts) as provider:
             adapter = self.adapter(provider.base_url)
             for number in range(5):
-                adapter.send([outgoing(number)])
+                adapter.send([self.outgoing(number)])
 
         assert len({request.connection for request in provider.requests}) == 1
 
     def test_without_a_connection_nothing_has_left(self):
-        (outcome,) = self.adapter(stub.nobody()).send([outgoing()])
+        (outcome,) = self.adapter(stub.nobody()).send([self.outgoing()])
 
         assert (outcome.verdict, outcome.retry_after) == (Verdict.RETRYABLE, None)
 
@@ -115,25 +123,21 @@ class Conformance:
 
     def test_the_account_s_rate_lets_the_rest_wait(self):
         with stub.provider(self.accepts) as provider:
-            outcomes = self.adapter(provider.base_url, rate="3").send([outgoing(n) for n in range(8)])
+            outcomes = self.adapter(provider.base_url, rate="3").send([self.outgoing(n) for n in range(8)])
 
         assert [o.verdict for o in outcomes][:3] == [Verdict.ACCEPTED] * 3
         assert outcomes[-1].verdict is Verdict.RETRYABLE
         assert outcomes[-1].retry_after == 1.0
 
     @pytest.mark.parametrize("hook", ["inbound", "status"])
-    @pytest.mark.parametrize(
-        "body",
-        [b"", b"{", b"[]", b"null", b"1", b"[" * 100_000, b'{"a":' * 1000, b"1" * 5000, b"\xff\x00", b"<a", b"NaN",
-         b'{"from": [], "to": {}, "status": [], "messages": 3}', b"<!DOCTYPE a><MESSAGES/>", b"&" * 5000],
-    )  # fmt: skip
     @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", ""])
-    def test_what_makes_no_sense_is_not_understood_and_breaks_nothing(self, hook, body, content_type):
+    def test_what_makes_no_sense_is_not_understood_and_breaks_nothing(self, hook, content_type):
         adapter = self.adapter()
-        hook_in = Hook(kind=hook, url="https://x.example/h", body=body, headers={"content-type": content_type})
+        for body in NONSENSE:
+            hook_in = Hook(kind=hook, url="https://x.example/h", body=body, headers={"content-type": content_type})
 
-        with pytest.raises(NotUnderstood):
-            adapter.inbound(hook_in) if hook == "inbound" else adapter.reports(hook_in)
+            with pytest.raises(NotUnderstood):
+                adapter.inbound(hook_in) if hook == "inbound" else adapter.reports(hook_in)
 
     def test_its_settings_are_checked(self):
         account = ADAPTERS[self.kind].account

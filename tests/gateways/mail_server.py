@@ -1,22 +1,23 @@
-"""A mail server on loopback: speaks SMTP, answers as scripted, keeps what it took."""
+"""A mail server on loopback: aiosmtpd, answering as scripted, keeping what it took."""
 
 from __future__ import annotations
 
-import base64
-import socketserver
+import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 
 @dataclass
 class Script:
-    """What is said at each point; `hang up` closes the connection there instead."""
+    """What is said to a command, or to the end of the data (`END`); `hang up` closes the connection there instead."""
 
-    extensions: tuple[str, ...] = ()
+    has_login: bool = False
     answers: dict[str, str] = field(default_factory=dict)
-    greeting: str = "220 mail.example"
 
 
 @dataclass
@@ -31,71 +32,87 @@ class MailServer:
         self.script = script
         self.mails: list[Mail] = []
         self.connections = 0
-        self.logins: list[str] = []
-        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
+        self.logins: list[tuple[bytes, bytes]] = []
+        self.loop = asyncio.new_event_loop()
+        self.server = self.loop.run_until_complete(self.loop.create_server(self.talk, "127.0.0.1", 0))
+        self.port = self.server.sockets[0].getsockname()[1]
 
-    def _handler(outer) -> type[socketserver.StreamRequestHandler]:  # noqa: N805
-        class Handler(socketserver.StreamRequestHandler):
-            def say(self, text: str) -> None:
-                self.wfile.write(text.encode() + b"\r\n")
+    def talk(self) -> SMTP:
+        login = {"auth_require_tls": False, "authenticator": self.login, "auth_exclude_mechanism": ["LOGIN"]}
+        return Scripted(self, hostname="mail.example", loop=self.loop, **(login if self.script.has_login else {}))
 
-            def handle(self) -> None:
-                outer.connections += 1
-                with suppress(OSError):
-                    self.talk()
+    def login(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _way: str, given: LoginPassword
+    ) -> AuthResult:
+        self.logins.append((given.login, given.password))
+        return AuthResult(success=True)
 
-            def talk(self) -> None:
-                script, sender, to = outer.script, "", ""
-                self.say(script.greeting)
-                while line := self.rfile.readline():
-                    command, _, rest = line.decode().strip().partition(" ")
-                    command = command.upper()
-                    scripted = script.answers.get(f"{command} {rest}") or script.answers.get(command)
-                    if scripted == "hang up":
-                        return
-                    if scripted and command != "END":
-                        self.say(scripted)
-                        if not scripted.startswith("354"):
-                            continue
-                    elif command == "EHLO":
-                        names = ["mail.example", *script.extensions]
-                        for name in names[:-1]:
-                            self.say(f"250-{name}")
-                        self.say(f"250 {names[-1]}")
-                    elif command == "AUTH":
-                        outer.logins.append(base64.b64decode(rest.split()[-1]).decode())
-                        self.say("235 ok")
-                    elif command == "DATA":
-                        self.say("354 go on")
-                        data = b""
-                        while (part := self.rfile.readline()) != b".\r\n":
-                            if not part:
-                                return
-                            data += part[1:] if part.startswith(b".") else part
-                        end = script.answers.get("END", "250 taken")
-                        if end.startswith("250") or end == "taken, then hang up":
-                            outer.mails.append(Mail(sender, to, data))
-                        if "hang up" in end:
-                            return
-                        self.say(end)
-                    else:
-                        sender = rest if command == "MAIL" else sender
-                        to = rest if command == "RCPT" else to
-                        self.say("250 ok")
-                        if command == "QUIT":
-                            return
+    async def handle_DATA(self, server: Scripted, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        end = self.script.answers.get("END", "250 taken")
+        if end.startswith("250") or end == "taken, then hang up":
+            (to,) = envelope.rcpt_tos
+            self.mails.append(Mail(envelope.mail_from, to, envelope.content))
+        if "hang up" in end:
+            server.transport.abort()
+        return end
 
-        return Handler
+
+class Scripted(SMTP):
+    def __init__(self, outer: MailServer, **settings: Any) -> None:
+        self.outer = outer
+        super().__init__(outer, **settings)
+
+    def connection_made(self, transport: Any) -> None:
+        self.outer.connections += 1
+        super().connection_made(transport)
+
+    async def is_scripted(self, command: str, rest: str | None) -> bool:
+        answers = self.outer.script.answers
+        said = answers.get(f"{command} {rest}") or answers.get(command)
+        if said == "hang up":
+            self.transport.abort()
+        elif said:
+            await self.push(said)
+        return bool(said)
+
+    async def smtp_NOOP(self, arg: str) -> None:  # noqa: N802
+        if not await self.is_scripted("NOOP", arg):
+            await super().smtp_NOOP(arg)
+
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
+        if not await self.is_scripted("AUTH", arg):
+            await super().smtp_AUTH(arg)
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
+        if not await self.is_scripted("MAIL", arg):
+            await super().smtp_MAIL(arg)
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+        if not await self.is_scripted("RCPT", arg):
+            await super().smtp_RCPT(arg)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        if not await self.is_scripted("DATA", arg):
+            await super().smtp_DATA(arg)
 
 
 @contextmanager
 def mail_server(script: Script | None = None) -> Iterator[MailServer]:
     made = MailServer(script or Script())
-    threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True).start()
+    thread = threading.Thread(target=made.loop.run_forever, daemon=True)
+    thread.start()
     try:
         yield made
     finally:
-        made.server.shutdown()
-        made.server.server_close()
+        asyncio.run_coroutine_threadsafe(_end(made), made.loop).result(5)
+        made.loop.call_soon_threadsafe(made.loop.stop)
+        thread.join(5)
+        made.loop.close()
+
+
+async def _end(made: MailServer) -> None:
+    made.server.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

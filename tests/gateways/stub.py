@@ -25,6 +25,9 @@ class Request:
     def json(self) -> Any:
         return json.loads(self.body)
 
+    def pairs(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.body.decode(), keep_blank_values=True)
+
     def form(self) -> dict[str, str]:
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
@@ -66,9 +69,9 @@ class Stub:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                request = Request("POST", self.path, headers, body, self.client_address)
+                request = Request(self.command, self.path, headers, body, self.client_address)
                 stub.requests.append(request)
                 if stub.behaviour is Reset:
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -85,6 +88,8 @@ class Stub:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(reply.body)
+
+            do_PUT = do_DELETE = do_POST
 
             def handle(self) -> None:
                 with suppress(OSError):

@@ -37,9 +37,12 @@ def test_what_is_wrong_is_named_with_its_remedy(kind, settings, words):
     assert words in str(problem.value)
 
 
+SERVICES = ["mailgun", "sendgrid", "postmark", "brevo", "mailjet", "resend", "sparkpost"]
+
+
 def test_the_adapters_are_registered_under_their_kinds():
     assert {kind for kind, adapter in ADAPTERS.items() if adapter.is_offered} == {
-        "simulator", "cm", "twilio", "vonage", "smtp",
+        "simulator", "cm", "twilio", "vonage", "smtp", *SERVICES,
     }  # fmt: skip
-    assert ADAPTERS["smtp"].channels == {"email"}
+    assert all(ADAPTERS[kind].channels == {"email"} for kind in ("smtp", *SERVICES))
     assert all(ADAPTERS[kind].channels == {"sms"} for kind in ("cm", "twilio", "vonage"))

@@ -327,7 +327,7 @@ def test_an_unknown_shape_is_kept_with_its_problem(world, gateway, kind, hook):
 
 def test_a_body_that_is_too_large_is_refused(world, gateway):
     answer = Client().post(
-        gateway("cm").hook_url("inbound"), b"x" * (views.LARGEST_BODY + 1), content_type="application/json"
+        gateway("cm").hook_url("inbound"), b"x" * (Adapter.largest_hook + 1), content_type="application/json"
     )
 
     assert answer.status_code == 413
@@ -554,7 +554,7 @@ def test_a_wish_told_at_the_hand_over_covers_the_person(world, sends):
 def test_a_bounce_ends_its_channel_only(world, sends):
     sends(Outcome(Verdict.REJECTED, error="550 5.1.1", block=Block.BOUNCED))
 
-    assert set(Suppression.objects.of(world.acme).values_list("channel", "source")) == {("sms", "provider")}
+    assert set(Suppression.objects.of(world.acme).values_list("channel", "source")) == {("sms", "complaint")}
 
 
 def test_who_asks_to_wait_is_waited_for(world, sends):
@@ -578,7 +578,7 @@ def test_a_gateway_s_problem_ends_with_the_first_message_it_takes(world, sends):
 def test_what_is_refused_for_days_is_given_up(world, sends):
     sent = sends(Outcome(Verdict.RETRYABLE, retry_after=0))
     assert sent.status == "queued"
-    Message.objects.of(world.acme).update(created_at=timezone.now() - timedelta(days=4))
+    Batch.objects.of(world.acme).update(tried_since=timezone.now() - timedelta(days=4))
 
     dispatch.run(category="marketing", seconds=1)
 

@@ -18,7 +18,6 @@ from campaigns import audience, dispatch
 from messaging.gateways.twilio import sign
 from messaging.models import Batch, Message
 from tests import make
-from tests.gateways.mail_server import mail_server
 from tests.gateways.stub import Request, Silence, provider, said
 
 pytestmark = pytest.mark.django_db
@@ -102,18 +101,3 @@ def test_who_leaves_while_the_provider_asks_to_wait_is_not_written_to(world):
 
     assert len(twilio.requests) == 1
     assert Message.objects.of(world.acme).get().status == "suppressed"
-
-
-def test_an_e_mail_campaign_reaches_the_mail_server_and_nobody_who_has_left(world):
-    make.contact(world.acme, email="jan@devries.example", group=world.customers)
-    with mail_server() as server:
-        server.script.answers["RCPT TO:<jan@devries.example>"] = "550 5.1.1 no such user"
-        add_gateway("smtp", "host=127.0.0.1", f"port={server.port}", "from_email=news@acme.example")
-        send(world, channel="email", subject="Sale", sender="")
-
-        assert [mail.to for mail in server.mails] == ["TO:<sanne@devries.example>"]
-        raw = server.mails[0].data
-        assert b"\r\nList-Unsubscribe: <http" in raw
-        assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
-        bounced = Suppression.objects.of(world.acme).get(address="jan@devries.example")
-        assert (bounced.channel, bounced.source) == ("email", "provider")

@@ -44,8 +44,8 @@ def test_a_mail_arrives_with_its_headers(adapter):
     (outcome,), server = send(adapter, Script())
 
     got = parsed(server)
-    assert server.mails[0].sender == "FROM:<news@acme.example>"
-    assert server.mails[0].to == "TO:<sanne@devries.example>"
+    assert server.mails[0].sender == "news@acme.example"
+    assert server.mails[0].to == "sanne@devries.example"
     assert (got["From"], got["To"], got["Subject"]) == ("Acme <news@acme.example>", "sanne@devries.example", "Sale")
     assert got["Message-ID"] == f"<{references.write(7)}@acme.example>"
     assert got["Date"]
@@ -124,10 +124,10 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew(adapter):
 
 
 def test_an_account_logs_in(adapter):
-    with mail_server(Script(extensions=("AUTH PLAIN",))) as server:
+    with mail_server(Script(has_login=True)) as server:
         adapter(server.port, username="u", password="p").send([mail()])
 
-    assert server.logins == ["\x00u\x00p"]
+    assert server.logins == [(b"u", b"p")]
 
 
 def test_a_server_without_log_in_takes_mail_all_the_same(adapter):
@@ -139,14 +139,14 @@ def test_a_server_without_log_in_takes_mail_all_the_same(adapter):
 
 def test_no_password_goes_over_an_open_line(adapter, monkeypatch):
     monkeypatch.setattr(smtp, "_is_loopback", lambda host: False)
-    with mail_server(Script(extensions=("AUTH PLAIN",))) as server:
+    with mail_server(Script(has_login=True)) as server:
         (outcome,) = adapter(server.port, username="u", password="p").send([mail()])
 
     assert (outcome.verdict, server.logins, server.mails) == (Verdict.RETRYABLE, [], [])
 
 
 def test_a_refused_account_keeps_its_mails(adapter):
-    with mail_server(Script(extensions=("AUTH PLAIN",), answers={"AUTH": "535 5.7.8 wrong"})) as server:
+    with mail_server(Script(has_login=True, answers={"AUTH": "535 5.7.8 wrong"})) as server:
         outcomes = adapter(server.port, username="u", password="p").send([mail(1), mail(2)])
 
     assert [o.verdict for o in outcomes] == [Verdict.RETRYABLE] * 2

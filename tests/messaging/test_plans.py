@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging import plans
+from messaging.addresses import Address
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 
@@ -50,3 +51,15 @@ def test_any_digits_are_read_as_by_the_library_or_left_to_it(text, country):
 def test_any_text_is_left_to_the_library(text):
     found = plans.valid(text, "NL")
     assert found is None or found == by_the_library(text, "NL")
+
+
+@pytest.mark.parametrize("kind", sorted(phonenumbers.PhoneNumberType.values()))
+def test_landlines_are_those_of_the_library(kind):
+    for region in REGIONS:
+        example = phonenumbers.example_number_for_type(region, kind)
+        if example is None or not phonenumbers.is_valid_number(example):
+            continue
+        landline = phonenumbers.number_type(example) == phonenumbers.PhoneNumberType.FIXED_LINE
+        address = Address("sms", phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164))
+        assert address.is_landline == landline, address.value
+        assert (address.country, address.is_landline) == address.plan

@@ -32,7 +32,11 @@ def brand(name: str = "Acme", **fields: str) -> link.Brand:
 
 def render(template: str, *, language: str, name: str = "Acme") -> pages.Page:
     """A page with everything on it that it may have."""
-    facts = {"form": {"channel": "sms"}, "out": {"ask_reason": True, "consent_text": "Yes"}}.get(template, {})
+    facts = {
+        "form": {"channel": "sms"},
+        "out": {"ask_reason": True, "consent_text": "Yes"},
+        "confirm": {"consent_text": "Yes"},
+    }.get(template, {})
     return pages.render(template, state="form", language=language, brand=brand(name), **facts)
 
 
@@ -65,10 +69,11 @@ def test_the_official_languages_of_the_union_are_there_and_some_more():
 
 
 @pytest.mark.parametrize("language", ALL)
-def test_the_code_for_the_portal_is_one_short_message(language):
+@pytest.mark.parametrize("name", ["pin_message", "confirm_message"])
+def test_what_is_sent_by_sms_is_one_short_message(language, name):
     """In the cheap alphabet, where the language can be written in it."""
-    said = texts.template("pin_message", language=language)
-    size = measure(said.replace("{code}", "123456").replace("{company}", "Acme"))
+    values = {"company": "Acme", "code": "123456", "keyword": "", "link": f"https://no-s.ms/i/{'A' * 33}"}
+    size = measure(lines.fill(texts.template(name, language=language), **values))
 
     assert size.segments <= (2 if size.encoding == "UCS-2" else 1)
     assert size.encoding == "GSM-7" or language in ["cs", "sk", "lv", "hu", "ga", "is", "el", "bg", "uk", "he", "ar"]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import Bucket, Company
 from addressbook.models import ConsentEvent, Evidence, Suppression
 from messaging.models import Gateway, Message
-from optout import portal
+from optout import notices, portal
 from optout.landing import texts
 from optout.models import PortalCode
 from tests import make
@@ -332,7 +332,7 @@ def test_an_address_has_a_day_s_share_at_all_companies_together(client, world, m
 
 @pytest.mark.parametrize("cap", ["PER_COUNTRY_AND_DAY", "PER_COMPANY_AND_DAY"])
 def test_a_company_sends_only_so_many_codes_a_day(client, world, monkeypatch, cap):
-    monkeypatch.setattr(portal, cap, 1)
+    monkeypatch.setattr(notices, cap, 1)
 
     asked(client)
     where = asked(client)
