@@ -135,8 +135,8 @@ def _how_to_verify(paper: Paper, certificate: Certificate) -> None:
         steps.append(
             _(
                 "The SHA-256 of each hashed text above, as UTF-8 without a line break, is the hash of that line. The "
-                "text names the hash of the line before it in the same chain, so no line can be changed, removed or put "
-                "in between without changing all that follow."
+                "text names the hash of the line before it in the same chain, so no line can be changed, removed or "
+                "put in between without changing all that follow."
             )
             + " "
             + _("The file %(file)s, attached to this PDF, has these texts one per line, to be hashed by a program.")

@@ -154,8 +154,8 @@ def cover(*, company: Company, gained: Sequence[Gained]) -> None:
     """A new address of somebody who opted out is out as well, as if it had been there at the time.
 
     Call it last in the transaction that writes the addresses (`hold` before, where one takes another's place):
-    other opt-outs of the company wait from here to its end. An address that was opted in after that opt-out stays in, and
-    so does one of the other channel where the company narrows opt-outs to theirs.
+    other opt-outs of the company wait from here to its end. An address that was opted in after that opt-out stays
+    in, and so does one of the other channel where the company narrows opt-outs to theirs.
     """
     if company.opt_out_scope != Company.Scope.CONTACT:
         gained = [g for g in gained if g.new.channel == g.beside.channel]

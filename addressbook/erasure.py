@@ -46,6 +46,7 @@ def erase(contact: Contact, *, by: User | str, source: str = "marketer", opt_out
     Raises Busy, and Contact.DoesNotExist when somebody else was faster.
     """
     with transaction.atomic():
+        _run("lock_replies", {"digests": [a.digest(digest_key()) for a in contact.addresses()]})
         locked = Contact.objects.of(contact.company_id).select_for_update().get(pk=contact.pk)
         key = digest_key()
         digests = {a.channel: a.digest(key) for a in locked.addresses()}

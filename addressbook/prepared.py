@@ -7,6 +7,7 @@ number, what cannot be stored, and the line by which PostgreSQL takes a new cont
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring as quoted
@@ -14,6 +15,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from lib import sql
 from lib.keys import digest_key
 from messaging.addresses import Address
 
@@ -50,10 +52,28 @@ class Prepared:
     line: str
 
 
-def prepare(rows: Iterable[Mapping[str, Any]]) -> list[Prepared]:
-    """For `upsert`; asks the database nothing, so a thread can do it while another chunk is written."""
+class Batch(list[Prepared]):
+    """The rows of one call, with what is asked about all of them."""
+
+    def __init__(self, rows: Iterable[Prepared]) -> None:
+        super().__init__(rows)
+        of_channel = {
+            channel: [row.identity[channel] for row in self if channel in row.identity] for channel in ("sms", "email")
+        }
+        #: Channel → digests, as a parameter.
+        self.in_hex = {channel: sql.in_hex(digests) for channel, digests in of_channel.items()}
+        every = of_channel["sms"] + of_channel["email"]
+        self.digests = set(every)
+        #: What more than one row has to do with.
+        self.repeated: set[bytes] = set()
+        if len(self.digests) < len(every):
+            self.repeated = {digest for digest, times in Counter(every).items() if times > 1}
+
+
+def prepare(rows: Iterable[Mapping[str, Any]]) -> Batch:
+    """For `upsert`; asks the database nothing, so a thread can do it while another batch is written."""
     key = digest_key()
-    return [_prepared(row, key) for row in rows]
+    return Batch(_prepared(row, key) for row in rows)
 
 
 def _prepared(row: Mapping[str, Any], key: bytes) -> Prepared:

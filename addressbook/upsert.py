@@ -13,7 +13,6 @@ Nothing here lifts a suppression; a new address of an opted-out contact gets one
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +24,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Company
 from addressbook import consent
 from addressbook.models import Contact, Group
-from addressbook.prepared import COPY_CONTACTS, TEXTS, Prepared, Result, as_json, prepare
+from addressbook.prepared import COPY_CONTACTS, TEXTS, Batch, Prepared, Result, as_json, prepare
 from lib import sql
 from lib.keys import digest_key
 from messaging.addresses import Address
@@ -34,6 +33,7 @@ from messaging.bulk import bulk
 #: Below the ledger's 64 chains, beside `consent.COVER_LOCK`; keys of pg_advisory_xact_lock(company, …).
 UPSERT_LOCK = -1
 TRIES = 3
+PIECE = 500
 JOIN = """
   INSERT INTO addressbook_groupcontact (company_id, group_id, contact_id)
   SELECT %s, g, c FROM unnest(%s::bigint[], %s::bigint[]) AS j(g, c) ORDER BY g, c
@@ -62,7 +62,7 @@ class _Person:
 def upsert(
     *,
     company: Company,
-    rows: Sequence[Mapping[str, Any]] | Sequence[Prepared],
+    rows: Sequence[Mapping[str, Any]] | Batch,
     known: str = "overwrite",
     groups: Iterable[Group | str] = (),
 ) -> list[Result]:
@@ -76,13 +76,11 @@ def upsert(
     if known not in ("overwrite", "fill", "skip"):
         raise ValueError(known)
     common = list(groups)
-    prepared = [row for row in rows if isinstance(row, Prepared)]
-    if len(prepared) != len(rows):
-        prepared = prepare(row for row in rows if not isinstance(row, Prepared))
+    batch = rows if isinstance(rows, Batch) else prepare(rows)
     for attempt in range(1, TRIES + 1):
         try:
             with transaction.atomic():
-                return _Upsert(company, known).run(prepared, common)
+                return _Upsert(company, known).run(batch, common)
         except (IntegrityError, OperationalError):
             # Somebody else wrote the same contact between our look and our write.
             if attempt == TRIES or connection.connection is None or connection.connection.closed:
@@ -108,14 +106,14 @@ class _Upsert:
         self.digests: set[bytes] = set()
         self.holds = False
 
-    def run(self, rows: list[Prepared], common: list[Group | str]) -> list[Result]:
+    def run(self, rows: Batch, common: list[Group | str]) -> list[Result]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s)", [self.company.pk, UPSERT_LOCK])
         ids = self._groups([ready.row.get("groups") or () for ready in rows if ready.refusal is None], common)
         everyone = {g.pk if isinstance(g, Group) else ids[g] for g in common}
         self._read(rows, everyone | set(ids.values()))
-        self.digests = {digest for ready in rows for digest in ready.identity.values()} | self.people.keys()
-        taken = _repeated(rows) | self.people.keys()
+        self.digests = rows.digests | self.people.keys()
+        taken = rows.repeated | self.people.keys()
         results = []
         for ready in rows:
             result = ready.refusal
@@ -156,12 +154,8 @@ class _Upsert:
             ids = dict(found.values_list("name", "pk"))
         return ids
 
-    def _read(self, rows: list[Prepared], groups: set[int]) -> None:
+    def _read(self, rows: Batch, groups: set[int]) -> None:
         """The contacts known by any of the rows' addresses, locked in one order."""
-        digests = {
-            channel: sql.in_hex(row.identity[channel] for row in rows if channel in row.identity)
-            for channel in ("sms", "email")
-        }
         with connection.cursor() as cursor:
             cursor.execute(
                 """SELECT id, phone, phone_digest, email, email_digest, first_name, last_name, language, country,
@@ -175,7 +169,7 @@ class _Upsert:
                      WHERE company_id = %(company)s
                        AND email_digest = ANY(ARRAY(SELECT decode(d, 'hex') FROM unnest(%(email)s::text[]) d))
                    ) ORDER BY id FOR UPDATE""",
-                {"company": self.company.pk, **digests},
+                {"company": self.company.pk, **rows.in_hex},
             )
             found = cursor.fetchall()
             by_id = {}
@@ -322,18 +316,23 @@ class _Upsert:
         with connection.cursor() as cursor:
             now, given = _new_ids(cursor, len(self.fresh))
             made = f"\t{self.company.pk}\t{now}\t{now}\t"
-            contacts, memberships = [], []
-            for (result, ready, groups), pk in zip(self.fresh, given, strict=True):
-                result.contact_id = pk
-                contacts.append(f"{pk}{made}{ready.line}")
-                for group in groups:
-                    memberships.append(f"{self.company.pk}\t{group}\t{pk}\n")
-                if len(ready.identity) == 2:
-                    phone, email = ready.row["phone"], ready.row["email"]
-                    self.fresh_gained += [consent.Gained(phone, email), consent.Gained(email, phone)]
-            # Written in one piece each: what is handed over row by row waits for the other thread of an import.
+            memberships = []
             with connection.wrap_database_errors, cursor.copy(COPY_CONTACTS) as copy:
-                copy.write("".join(contacts))
+                # In pieces: the database takes one in while the next is put together. Row by row, an import would
+                # wait for its other thread each time.
+                for start in range(0, len(given), PIECE):
+                    lines = []
+                    for (result, ready, groups), pk in zip(
+                        self.fresh[start : start + PIECE], given[start : start + PIECE], strict=True
+                    ):
+                        result.contact_id = pk
+                        lines.append(f"{pk}{made}{ready.line}")
+                        for group in groups:
+                            memberships.append(f"{self.company.pk}\t{group}\t{pk}\n")
+                        if len(ready.identity) == 2:
+                            phone, email = ready.row["phone"], ready.row["email"]
+                            self.fresh_gained += [consent.Gained(phone, email), consent.Gained(email, phone)]
+                    copy.write("".join(lines))
             if memberships:
                 self._hold(cursor, {group for _, _, groups in self.fresh for group in groups})
                 with bulk(), connection.wrap_database_errors, cursor.copy(COPY_MEMBERSHIPS) as copy:
@@ -389,14 +388,6 @@ def _new_ids(cursor: Any, count: int) -> tuple[datetime, list[int]]:
     )
     now, ids = cursor.fetchone()
     return now, list(map(int, ids[1:-1].split(",")))
-
-
-def _repeated(rows: list[Prepared]) -> set[bytes]:
-    """What more than one row has to do with."""
-    digests = [digest for row in rows for digest in row.identity.values()]
-    if len(set(digests)) == len(digests):
-        return set()
-    return {digest for digest, times in Counter(digests).items() if times > 1}
 
 
 def known_contacts(company: Company, addresses: Iterable[Address]) -> dict[Address, Contact]:

@@ -18,7 +18,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -68,54 +68,91 @@ SEPARATOR = "\x1e"
 log = logging.getLogger("stopgate.dispatch")
 
 
+#: Whose turn it was in this process, by category (claim).
+_turns: dict[str, int] = {}
+
+
 def run(*, category: str, seconds: float = 20) -> bool:
     """Hand over batch after batch for about this long; True when there is more to do."""
     worker = uuid.uuid4()
     until = time.monotonic() + seconds
     # Texts of one campaign are made by one composer, which knows the lines that it has filled.
     composers: dict[tuple[int, int], Composer] = {}
-    while time.monotonic() < until:
-        batch = claim(worker=worker, category=category)
-        if batch is None:
-            return False
+    is_over = False
+
+    def claim_next() -> Batch | None:
+        nonlocal is_over
+        is_over = time.monotonic() >= until
+        return None if is_over else claim(worker=worker, category=category)
+
+    batch = claim_next()
+    while batch is not None:
         composer = composers.get((batch.company_id, batch.campaign_id or 0)) if batch.campaign_id else None
         if composer is None:
             composer = composers[batch.company_id, batch.campaign_id or 0] = Composer.of(batch)
-        hand_over(batch, worker=worker, composer=composer)
-    return True
+        batch = hand_over(batch, worker=worker, composer=composer, then=claim_next)
+    return is_over
 
 
 def claim(*, worker: uuid.UUID, category: str) -> Batch | None:
-    rows = _run("claim", {"worker": worker, "category": category})
+    """The first batch that is due, of the company whose turn it is."""
+    rows = _run("claim", {"worker": worker, "category": category, "after": _turns.get(category, 0)})
     if not rows:
         return None
     fields = ("pk", "company_id", "gateway_id", "campaign_id", "category", "pinned")
-    return Batch(**dict(zip(fields, rows[0], strict=True)))
+    batch = Batch(**dict(zip(fields, rows[0], strict=True)))
+    _turns[category] = batch.company_id
+    return batch
 
 
-def hand_over(batch: Batch, *, worker: uuid.UUID, composer: Composer | None = None) -> None:
-    """Steps 2 to 5 for a claimed batch."""
+def nothing() -> Batch | None:
+    return None
+
+
+def hand_over(
+    batch: Batch, *, worker: uuid.UUID, composer: Composer | None = None, then: Callable[[], Batch | None] = nothing
+) -> Batch | None:
+    """Steps 2 to 5 for a claimed batch. `then` claims the next one, in the transaction that stores what became of
+    this one: one commit for both, before anything is looked up or handed over of the next."""
     gateway = Gateway.objects.of(batch.company_id).get(pk=batch.gateway_id)
     if failover.set_aside(batch, gateway, worker=worker, run=_run):
-        return
+        return then()
     composer = composer or Composer.of(batch)
+    made: dict[int, tuple[tuple[Any, ...], Outgoing]] = {}
     for _attempt in range(3):
         looked_at, rows = _last_look(batch, worker=worker, composer=composer)
         free = [row for row in rows if not row[SUPPRESSED]]
-        outgoing = [_outgoing(row, composer=composer) for row in free]
+        if made:  # what was rendered after the look before stays as it is, unless its contact has changed since
+            kept = {row[ID]: made[row[ID]][1] for row in free if row[ID] in made and made[row[ID]][0] == row}
+            outgoing = [kept.get(row[ID]) or _outgoing(row, composer=composer) for row in free]
+        else:
+            outgoing = [_outgoing(row, composer=composer) for row in free]
         if time.monotonic() - looked_at <= MAX_GAP_SECONDS:
             break
+        made = {row[ID]: (row, message) for row, message in zip(free, outgoing, strict=True)}
     gap_ms = (time.monotonic() - looked_at) * 1000
     sent_at = timezone.now()
     outcomes = _send(gateway, outgoing)
     if batch.pinned:
         outcomes = failover.tried_once(outcomes)
-    _store(
-        batch, gateway, worker=worker, rows=rows, outgoing=outgoing, outcomes=outcomes, gap_ms=gap_ms, sent_at=sent_at
-    )
+    with transaction.atomic():
+        _store(
+            batch,
+            gateway,
+            worker=worker,
+            rows=rows,
+            outgoing=outgoing,
+            outcomes=outcomes,
+            gap_ms=gap_ms,
+            sent_at=sent_at,
+        )
+        health.heed(gateway, outcomes)
+        # Last, because it holds the next batch; and it waits for nobody.
+        following = then()
     _heed(gateway, outgoing=outgoing, outcomes=outcomes)
-    if batch.campaign_id:
+    if batch.campaign_id and not (following and following.campaign_id == batch.campaign_id):
         _run("finish", {"campaign": batch.campaign_id})
+    return following
 
 
 # Columns of the last look.
@@ -141,8 +178,10 @@ def _closed(batch: Batch, rows: Sequence[tuple[Any, ...]]) -> dict[datetime, lis
     closed: dict[datetime, list[int]] = {}
     if batch.category == Category.MARKETING:
         doors = Doors(batch.company_id)
-        for row in rows:
-            if row[SUPPRESSED]:
+        places = {(row[CHANNEL], row[COUNTRY]) for row in rows}
+        shut = {place for place in places if not doors.stand_open(channel=place[0], country=place[1])}
+        for row in rows if shut else ():
+            if row[SUPPRESSED] or (row[CHANNEL], row[COUNTRY]) not in shut:
                 continue
             opening = doors.open_at(channel=row[CHANNEL], country=row[COUNTRY], number=row[ADDRESS])
             if opening:
@@ -157,30 +196,24 @@ def _look(batch: Batch, *, worker: uuid.UUID, composer: Composer) -> list[tuple[
 
 
 def _outgoing(row: tuple[Any, ...], *, composer: Composer) -> Outgoing:
-    text, html = row[TEXT], ""
+    message_id, channel, to, country, language, method, sender, reply_code, subject, text, _ = row[:FIRST_EXTRA]
+    html = header = ""
     if not text:
-        how = {
-            "message_id": row[ID],
-            "channel": row[CHANNEL],
-            "language": row[LANGUAGE],
-            "method": row[METHOD],
-            "reply_code": row[REPLY_CODE],
-            "country": row[COUNTRY],
-            "contact": row[FIRST_EXTRA:],
-        }
-        text = composer.text(**how)
-        html = composer.html(**how) if row[CHANNEL] == "email" else ""
-    return Outgoing(
-        id=row[ID],
-        channel=row[CHANNEL],
-        to=row[ADDRESS],
-        sender=row[SENDER],
-        subject=row[SUBJECT] or composer.subject,
-        text=text,
-        country=row[COUNTRY],
-        html=html,
-        list_unsubscribe=unsubscribe_header(row[ID]) if row[CHANNEL] == "email" and row[METHOD] else "",
-    )
+        contact = row[FIRST_EXTRA:]
+        text = composer.writer(channel, language, method, reply_code, country)(message_id, contact)
+        if channel == "email":
+            html = composer.html(
+                message_id=message_id,
+                channel=channel,
+                language=language,
+                method=method,
+                reply_code=reply_code,
+                country=country,
+                contact=contact,
+            )
+    if channel == "email" and method:
+        header = unsubscribe_header(message_id)
+    return Outgoing(message_id, channel, to, sender, subject or composer.subject, text, header, country, html)
 
 
 def _send(gateway: Gateway, outgoing: Sequence[Outgoing]) -> Sequence[Outcome]:
@@ -214,68 +247,55 @@ def _store(
     gap_ms: float,
     sent_at: Any,
 ) -> None:
-    ids, statuses, texts, encodings, segments, provider_ids, errors = [], [], [], [], [], [], []
     again: dict[tuple[timedelta, int | None], list[int]] = {}
-    detour = failover.Detour(gateway, outgoing[0].channel if outgoing else "")
-    for message, outcome in zip(outgoing, outcomes, strict=True):
-        if outcome.verdict is Verdict.RETRYABLE:
-            when = detour.after(outcome, country=message.country, sender=message.sender)
-            again.setdefault(when, []).append(message.id)
-            continue
-        encoding, parts = "", 0
-        if message.channel == "sms":
-            size = measure(message.text)
-            encoding, parts = size.encoding, size.segments
-        ids.append(message.id)
-        statuses.append(STATUS_OF[outcome.verdict])
-        texts.append(message.text)
-        encodings.append(encoding)
-        segments.append(parts)
-        provider_ids.append(outcome.provider_id)
-        errors.append(outcome.error)
-    for row in rows:
-        if row[SUPPRESSED]:
-            ids.append(row[ID])
-            statuses.append(Message.Status.SUPPRESSED)
-            texts.append("")
-            encodings.append("")
-            segments.append(0)
-            provider_ids.append("")
-            errors.append("" if row[SUPPRESSED] == "suppressed" else row[SUPPRESSED])
-    arguments = {
-        "batch": batch.pk,
-        "worker": worker,
-        "gap_ms": gap_ms,
-        "sent_at": sent_at,
-        "ids": _listed(ids),
-        "statuses": _listed(statuses),
-        "texts": _listed(texts),
-        "encodings": _listed(encodings),
-        "segments": _listed(segments),
-        "provider_ids": _listed(provider_ids),
-        "errors": _listed(errors),
+    done = list(zip(outgoing, outcomes, strict=True))
+    if any(outcome.verdict is Verdict.RETRYABLE for outcome in outcomes):
+        detour = failover.Detour(gateway, outgoing[0].channel)
+        for message, outcome in done:
+            if outcome.verdict is Verdict.RETRYABLE:
+                when = detour.after(outcome, country=message.country, sender=message.sender)
+                again.setdefault(when, []).append(message.id)
+        done = [(message, outcome) for message, outcome in done if outcome.verdict is not Verdict.RETRYABLE]
+    sizes = [measure(message.text) if message.channel == "sms" else None for message, _ in done]
+    left_out = [row for row in rows if row[SUPPRESSED]]
+    nothing_of = [""] * len(left_out)
+    why = ["" if row[SUPPRESSED] == "suppressed" else row[SUPPRESSED] for row in left_out]
+    lists = {
+        "ids": [*[str(message.id) for message, _ in done], *[str(row[ID]) for row in left_out]],
+        "statuses": [*[STATUS_OF[o.verdict] for _, o in done], *[Message.Status.SUPPRESSED] * len(left_out)],
+        "texts": [*[message.text for message, _ in done], *nothing_of],
+        "encodings": [*[size.encoding if size else "" for size in sizes], *nothing_of],
+        "segments": [*[str(size.segments) if size else "0" for size in sizes], *["0"] * len(left_out)],
+        "provider_ids": [*[o.provider_id for _, o in done], *nothing_of],
+        "errors": [*[o.error for _, o in done], *why],
     }
-    with transaction.atomic():
+    arguments = {"batch": batch.pk, "worker": worker, "gap_ms": gap_ms, "sent_at": sent_at}
+    with transaction.atomic(savepoint=False):
         for (wait, other), ids_again in again.items():
             _run("give_up", {"batch": batch.pk, "ids": ids_again, "after": GIVE_UP_AFTER})
             _run("again", {"batch": batch.pk, "ids": ids_again, "wait": wait, "gateway": other})
-        _run("store", arguments)
+        _run("store", arguments | {name: _listed(values) for name, values in lists.items()})
 
 
-def _listed(values: Sequence[object]) -> str:
-    """As one text; the separator is a control character, which no message is made of."""
-    return SEPARATOR.join([str(value).replace(SEPARATOR, " ") for value in values])
+def _listed(values: list[str]) -> str:
+    """As one text, and as one value where it is the same for all; the separator is a control character, which no
+    message is made of."""
+    if len(values) > 1 and values.count(values[0]) == len(values):
+        values = values[:1]
+    listed = SEPARATOR.join(values)
+    if listed.count(SEPARATOR) >= max(len(values), 1):
+        listed = SEPARATOR.join([value.replace(SEPARATOR, " ") for value in values])
+    return listed
 
 
 def _heed(gateway: Gateway, *, outgoing: Sequence[Outgoing], outcomes: Sequence[Outcome]) -> None:
-    """What the provider told beside: whom it carries nothing to any more, and whether it carries anything at all."""
+    """What the provider told beside: whom it carries nothing to any more."""
     for message, outcome in zip(outgoing, outcomes, strict=True):
         if outcome.block:
             address = Address(message.channel, message.to)
             blocks.suppress(
                 gateway=gateway, address=address, message_id=message.id, block=outcome.block, error=outcome.error
             )
-    health.heed(gateway, outcomes)
 
 
 def sweep() -> None:

@@ -30,8 +30,10 @@ class Part:
     fallback: str
 
     def value(self, values: Mapping[str, str]) -> str:
+        return self.shown(values.get(self.name) or "")
+
+    def shown(self, value: str) -> str:
         """On one line, whatever stands in the address book."""
-        value = values.get(self.name) or ""
         if not value.isprintable():
             value = _CONTROL.sub(" ", value)
         return value.strip() or self.fallback

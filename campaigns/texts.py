@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,11 +15,14 @@ from messaging.models import Batch
 from messaging.models.message import Category
 from optout import destinations, lines
 from optout.links import link
+from optout.links import parts as link_parts
 from optout.wording import Wording
 
 #: Merge field → column of addressbook_contact. Attributes come from their own column.
 CONTACT_FIELDS = {"first_name": "c.first_name", "last_name": "c.last_name", "email": "c.email", "phone": "c.phone"}
 ATTRIBUTE = "attr."
+#: Makes a message's text, or a piece of it, of its id and what the last look read of its contact.
+Writer = Callable[[int, Sequence[Any]], str]
 
 
 class Composer:
@@ -34,7 +37,7 @@ class Composer:
         self.fields = sorted(self.template.fields & CONTACT_FIELDS.keys()) if self.template else []
         self.attributes = sorted(f for f in (self.template.fields if self.template else ()) if f.startswith(ATTRIBUTE))
         self._lines: dict[tuple[str, ...], tuple[str, str, str]] = {}
-        self._bound: dict[tuple[str, ...], list[str | Part]] = {}
+        self._writers: dict[tuple[str, ...], Writer] = {}
 
     @classmethod
     def of(cls, batch: Batch) -> Composer:
@@ -63,21 +66,27 @@ class Composer:
         country: str,
         contact: Sequence[Any],
     ) -> str:
-        key = (channel, language, method, reply_code, country)
-        bound = self._bound.get(key)
-        if bound is None:
-            bound = self._bound[key] = self._bind(*key)
-        values: Mapping[str, str] | None = None
-        pieces = []
-        for part in bound:
-            if isinstance(part, str):
-                pieces.append(part)
-            elif part is LINK:
-                pieces.append(link(message_id, channel))
-            else:
-                values = values or self._values(contact)
-                pieces.append(part.value(values))
-        return "".join(pieces)
+        return self.writer(channel, language, method, reply_code, country)(message_id, contact)
+
+    def writer(self, *way_out: str) -> Writer:
+        """What writes the texts of one way out: (channel, language, method, reply_code, country)."""
+        writer = self._writers.get(way_out)
+        if writer is None:
+            bound = self._bind(*way_out)
+            pattern = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in bound])
+            takes = [self._taking(part, *link_parts(way_out[0])) for part in bound if isinstance(part, Part)]
+            writer = self._writers[way_out] = _writer(pattern, takes)
+        return writer
+
+    def _taking(self, part: Part, beginning: str, code: Callable[[int], str]) -> Writer:
+        """What stands at this place of a message."""
+        if part is LINK:
+            return lambda message_id, contact: beginning + code(message_id)
+        if part.name.startswith(ATTRIBUTE):
+            name = part.name.removeprefix(ATTRIBUTE)
+            return lambda message_id, contact: part.shown(_attribute(name, contact[-1] if contact else None))
+        at = self.fields.index(part.name)
+        return lambda message_id, contact: part.shown((contact[at] if contact else "") or "")
 
     def _bind(self, channel: str, language: str, method: str, reply_code: str, country: str) -> list[str | Part]:
         """The text for one way out, down to what differs from person to person."""
@@ -182,4 +191,12 @@ def _campaign_of(batch: Batch) -> Campaign | None:
 
 
 def _attributes(names: Sequence[str], attributes: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(attributes.get(name.removeprefix(ATTRIBUTE)) or "") for name in names}
+    return {name: _attribute(name.removeprefix(ATTRIBUTE), attributes) for name in names}
+
+
+def _attribute(name: str, attributes: Mapping[str, Any] | None) -> str:
+    return str((attributes or {}).get(name) or "")
+
+
+def _writer(pattern: str, takes: Sequence[Writer]) -> Writer:
+    return lambda message_id, contact: pattern % tuple([take(message_id, contact) for take in takes])

@@ -36,7 +36,9 @@ class Permutation:
         self._low, self._low_mask = low, (1 << low) - 1
 
     def forward(self, number: int) -> int:
-        high, low = self._split(number)
+        if not 0 <= number < self.size:
+            raise ValueError("number out of range")
+        high, low = number >> self._low, number & self._low_mask
         for even, odd in self._pairs:
             low ^= even[high]
             high ^= odd[low]

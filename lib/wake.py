@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from django.db import transaction
+from django.db import connection, transaction
 
 log = logging.getLogger("stopgate.wake")
+# procrastinate_jobs_queueing_lock_idx_v1
+_ENQUEUED = "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = %s AND status = 'todo')"
 
 
 def wake(task: str, **arguments: object) -> None:
@@ -19,6 +21,11 @@ def _defer(task: str, arguments: dict[str, object]) -> None:
     from procrastinate.exceptions import AlreadyEnqueued
 
     lock = f"{task} {arguments}" if arguments else task
+    # One look instead of a transaction that fails. What waits now starts after this commit, and sees it.
+    with connection.cursor() as cursor:
+        cursor.execute(_ENQUEUED, [lock])
+        if cursor.fetchone()[0]:
+            return
     try:
         with transaction.atomic():
             app.configure_task(task, queueing_lock=lock, queue=task.partition(".")[0]).defer(**arguments)

@@ -73,6 +73,15 @@ class BatchAdmin(ReadOnlyAdmin):
     list_filter = ["status", "category", "company"]
     search_fields = ["=id", "=campaign_id"]
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        gaps = self.get_queryset(request).gaps()
+        shown = ""
+        if gaps["most"] is not None:
+            shown = (
+                _("From the last look to the hand-over: 99 %% within %(most)d ms, the longest %(longest)d ms") % gaps
+            )
+        return super().changelist_view(request, {**(extra_context or {}), "subtitle": shown})
+
 
 @admin.register(Tally)
 class TallyAdmin(ReadOnly, admin.ModelAdmin):

@@ -11,7 +11,7 @@ BASIC = (
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENSION = "^{}\\[~]|€\f"
-_BASIC_CHARACTERS = frozenset(BASIC)
+_BASIC = re.compile(f"[{re.escape(BASIC)}]*")
 _GSM = re.compile(f"[{re.escape(BASIC + EXTENSION)}]*")
 
 REPLACEMENTS = {
@@ -38,7 +38,7 @@ _SINGLE = [Size("GSM-7", length, 1, 160, 160 - length) for length in range(161)]
 
 def measure(text: str) -> Size:
     """How a text will travel. Segments are packed: an escape or surrogate pair is never split."""
-    if len(text) <= 160 and _BASIC_CHARACTERS.issuperset(text):
+    if len(text) <= 160 and _BASIC.fullmatch(text):
         return _SINGLE[len(text)]
     text = unicodedata.normalize("NFC", text)
     if _GSM.fullmatch(text):

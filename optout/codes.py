@@ -81,6 +81,9 @@ class Codes:
 
 
 def _text(number: int, length: int) -> str:
+    if length == 7:  # nearly all of them
+        high, low = number >> 20, number & 0xFFFFF
+        return f"{ALPHABET[high >> 10]}{_PAIRS[high & 1023]}{_PAIRS[low >> 10]}{_PAIRS[low & 1023]}"
     pairs = []
     for _ in range(length // 2):
         pairs.append(_PAIRS[number & 1023])

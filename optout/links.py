@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 from django.conf import settings
@@ -17,9 +18,15 @@ def codes() -> Codes:
 
 def link(message_id: int, channel: str) -> str:
     """For SMS as short as it can be, without https:// (phones make it a link all the same); for e-mail in full."""
+    beginning, code = parts(channel)
+    return beginning + code(message_id)
+
+
+def parts(channel: str) -> tuple[str, Callable[[int], str]]:
+    """How every link begins, and what makes the rest of one: for many of them."""
     if channel == "email":
-        return f"{settings.SHORT_URL}/e/{codes().encode_tagged(message_id)}"
-    return f"{_shown_host()}/{codes().encode(message_id)}"
+        return f"{settings.SHORT_URL}/e/", codes().encode_tagged
+    return f"{_shown_host()}/", codes().encode
 
 
 def url(message_id: int, channel: str) -> str:

@@ -53,6 +53,13 @@ class Doors:
             return None
         return self._opening(country, zones.zones_of(country, number))
 
+    def stand_open(self, *, channel: str, country: str) -> bool:
+        """Whether everybody there may be written to now, wherever in the country they are."""
+        if not settings.QUIET_HOURS or channel != Channel.SMS:
+            return True
+        everywhere = zones.country_zones(country)
+        return bool(everywhere) and all(self._opening(country, (one,)) is None for one in everywhere)
+
     def waiting(self, recipients: Mapping[str, int], *, channel: str) -> list[Wait]:
         """Of so many per country, before a number is looked at: the first and the last of each country."""
         if not settings.QUIET_HOURS or channel != Channel.SMS:

@@ -1,6 +1,7 @@
 """Whom a reply concerns, and what follows from it.
 
-1. `receive` stores the reply; once that is committed it cannot be lost.
+1. `receive` stores the reply; once that is committed it cannot be lost. A plain STOP is stored and acted on in one
+   statement (stops.py); when that does not apply, or fails, everything goes the long way.
 2. `read` finds what it means and whom it concerns, and acts, all in one transaction.
 3. What nobody can tell is left for a person (`ReviewItem`), never dropped and never acted on silently. What may be a
    no holds marketing to that number until it is decided.
@@ -26,7 +27,7 @@ from lib import sql
 from lib.keys import digest_key
 from messaging.addresses import Address, InvalidAddress, parse_phone
 from messaging.models import Gateway, Message, Reply, Sender
-from optout import answers, destinations, keywords
+from optout import answers, destinations, keywords, stops
 from optout.models import ReviewItem
 
 log = logging.getLogger("stopgate.replies")
@@ -72,25 +73,24 @@ def receive(
     the first was stored but not yet read. `received_at` is the provider's time, `provider_meaning` what it has read
     (and answered) by itself.
     """
-    address, _is_number = _address_of(sender)
-    provider_id = _printable(provider_id).strip()[:100] or str(uuid.uuid4())
+    address, is_number = _address_of(sender)
     now = timezone.now()
-    _run(
-        "store",
-        {
-            "company": gateway.company_id,
-            "gateway": gateway.pk,
-            "provider_id": provider_id,
-            "sender": address.value,
-            "digest": address.digest(digest_key()),
-            "country": address.country,
-            "to": _printable(to).strip()[:20],
-            "text": _printable(text[:LONGEST_TEXT]),
-            "provider_meaning": provider_meaning,
-            "received_at": min(received_at or now, now),
-        },
+    reply = Reply(
+        company_id=gateway.company_id,
+        gateway=gateway,
+        provider_id=_printable(provider_id).strip()[:100] or str(uuid.uuid4()),
+        sender=address.value,
+        digest=address.digest(digest_key()),
+        country=address.country,
+        to=_printable(to).strip()[:20],
+        text=_printable(text[:LONGEST_TEXT]),
+        provider_meaning=provider_meaning,
+        received_at=min(received_at or now, now),
     )
-    reply = Reply.objects.of(gateway.company_id).get(gateway=gateway, provider_id=provider_id)
+    if is_number and _is_done_at_once(reply):
+        return reply
+    _run("store", _stored(reply))
+    reply = Reply.objects.of(gateway.company_id).get(gateway=gateway, provider_id=reply.provider_id)
     if reply.read_at is None:
         _read_or_keep(reply)
     return reply
@@ -121,6 +121,51 @@ def sweep_unread() -> int:
     return len(waiting)
 
 
+def _stored(reply: Reply) -> dict[str, Any]:
+    return {
+        "company": reply.company_id,
+        "gateway": reply.gateway_id,
+        "provider_id": reply.provider_id,
+        "sender": reply.sender,
+        "digest": reply.digest,
+        "country": reply.country,
+        "to": reply.to,
+        "text": reply.text,
+        "provider_meaning": reply.provider_meaning,
+        "received_at": reply.received_at,
+    }
+
+
+def _is_done_at_once(reply: Reply) -> bool:
+    """Whether this was a plain STOP that is now stored and in force. If not, nothing has happened."""
+    try:
+        kind, source, everyone = _meaning(reply)
+        if kind != "opt_out" or everyone:
+            return False
+        is_confirmed = not reply.provider_meaning
+        reply.pk = stops.take(_stored(reply), source=source, evidence=_evidence(reply), is_confirmed=is_confirmed)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as problem:
+        log.error("a STOP was not taken in one go: %s", type(problem).__name__)
+        return False
+    if reply.pk is None:
+        return False
+    reply.meaning, reply.read_at = kind, timezone.now()
+    reply._state.adding = False
+    return True
+
+
+def _meaning(reply: Reply) -> tuple[str, str, bool]:
+    """What it is read as, who has read it so, and whether it is about every company."""
+    advertised = destinations.rule(reply.country).keyword
+    meaning = keywords.load().read(reply.text, country=reply.country, advertised=advertised)
+    kind = "" if meaning.kind == "none" else meaning.kind
+    if reply.provider_meaning == "opt_out" and kind != "opt_out":
+        return "opt_out", "provider", meaning.all  # a word that the provider takes for a no, and blocks the number for
+    return kind, "reply", meaning.all
+
+
 def _read_or_keep(reply: Reply) -> None:
     """A reply that we cannot even read is a matter for a person, and must not hold up the others."""
     try:
@@ -138,18 +183,13 @@ def _read_or_keep(reply: Reply) -> None:
 def read(reply: Reply) -> None:
     """Act on a stored reply, once."""
     _address, is_number = _address_of(reply.sender)
-    advertised = destinations.rule(reply.country).keyword
-    meaning = keywords.load().read(reply.text, country=reply.country, advertised=advertised)
-    kind = "" if meaning.kind == "none" else meaning.kind
-    source = "reply"
-    if reply.provider_meaning == "opt_out" and kind != "opt_out":
-        kind, source = "opt_out", "provider"  # a word that the provider takes for a no, and blocks the number for
+    kind, source, everyone = _meaning(reply)
     is_answered = bool(reply.provider_meaning)
     with transaction.atomic():
         _run("lock_replies", {"digest": reply.digest})
         if not _claim(reply, meaning=kind):
             return
-        concerned, is_certain = _concerned(reply, everyone=kind == "opt_out" and meaning.all)
+        concerned, is_certain = _concerned(reply, everyone=kind == "opt_out" and everyone)
         if is_certain and kind == "opt_out":
             left = _opt_out(reply, concerned, source=source)
             if left and is_number and not is_answered:

@@ -44,7 +44,7 @@ class Workers:
         self.zygote = subprocess.Popen(
             [sys.executable, "-m", "tests.promises.zygote"],
             cwd=ROOT,
-            env=environment(PGAPPNAME="doomed", **extra),
+            env=environment(**extra),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from addressbook.imports import reader, repair, storage
 from addressbook.imports.repair import CellProblem
 from addressbook.models import Import
-from addressbook.prepared import Prepared
 
 LONGEST_TEXT = {"first_name": 100, "last_name": 100}
 LONGEST_ATTRIBUTE = 500
@@ -31,8 +30,6 @@ class Row:
     notes: dict[str, str] = field(default_factory=dict)
     code: str = ""
     reason: str = ""
-    #: `values` as `upsert` takes them, when they are about to be written.
-    ready: Prepared | None = None
 
 
 def cells_of(import_run: Import, *, skip: int = 0) -> Iterator[tuple[int, list[str]]]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 
@@ -31,7 +33,7 @@ from addressbook.imports.reading import Row
 from addressbook.many_opt_outs import Left
 from addressbook.models import Group, Import
 from addressbook.models.ledger import Source
-from addressbook.prepared import Result, as_json, escaped, prepare
+from addressbook.prepared import Batch, Result, as_json, escaped, prepare
 from addressbook.upsert import upsert
 from lib import sql
 from lib.wake import wake
@@ -110,18 +112,16 @@ def run(import_run: Import, *, until: float | None = None, chunks: int | None = 
     reader = reading.RowReader(import_run)
     language = translation.get_language()
 
-    def read(chunk: list[tuple[int, list[str]]]) -> list[Row]:
+    def read(cells: list[tuple[int, list[str]]]) -> Chunk:
         with translation.override(language):
-            rows = [reader.read(number, row) for number, row in chunk]
+            chunk = Chunk([reader.read(number, row) for number, row in cells])
             if not import_run.is_of_opt_outs:
-                good = [row for row in rows if row.values is not None]
-                for row, ready in zip(good, prepare(row.values or {} for row in good), strict=True):
-                    row.ready = ready
-            return rows
+                chunk.batch = prepare(row.values or {} for row in chunk.good())
+            return chunk
 
     size = OPT_OUTS_AT_ONCE if import_run.is_of_opt_outs else CHUNK
     done = 0
-    with _seldom_collected(), ThreadPoolExecutor(max_workers=1) as pool:
+    with _for_two_threads(), ThreadPoolExecutor(max_workers=1) as pool:
         coming = pool.submit(read, list(islice(cells, size)))
         while True:
             if (until is not None and time.monotonic() >= until) or (chunks is not None and done >= chunks):
@@ -131,27 +131,42 @@ def run(import_run: Import, *, until: float | None = None, chunks: int | None = 
                 ).update(status=Import.Status.QUEUED)
                 return False
             chunk = coming.result()
-            if chunk:
+            if chunk.rows:
                 coming = pool.submit(read, list(islice(cells, size)))
-            if not _write(import_run, position, chunk) or not chunk:
+            if not _write(import_run, position, chunk) or not chunk.rows:
                 return True
-            position += len(chunk)
+            position += len(chunk.rows)
             done += 1
 
 
+@dataclass(slots=True)
+class Chunk:
+    rows: list[Row]
+    #: The good ones of a file of contacts, as `upsert` takes them.
+    batch: Batch = field(default_factory=lambda: Batch(()))
+
+    def good(self) -> list[Row]:
+        return [row for row in self.rows if row.values is not None]
+
+
 @contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Rows hold no circles; looking for some among them as often as usual takes a fifth of the time."""
-    usual = gc.get_threshold()
-    gc.set_threshold(100_000, *usual[1:])
+def _for_two_threads() -> Iterator[None]:
+    """One waits for the database most of the time, and should not wait for the other as well when that has answered.
+
+    Rows hold no circles; looking for some among them as often as usual takes a fifth of the time.
+    """
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(0.0005)
+    gc.set_threshold(100_000, *thresholds[1:])
     try:
         yield
     finally:
-        gc.set_threshold(*usual)
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
 
 
 @transaction.atomic
-def _write(import_run: Import, position: int, chunk: list[Row]) -> bool:
+def _write(import_run: Import, position: int, chunk: Chunk) -> bool:
     """A chunk and the progress it makes; False when the import is not ours to go on with."""
     waiting = Import.objects.of(import_run.company_id).filter(
         pk=import_run.pk, status__in=[Import.Status.QUEUED, Import.Status.RUNNING], rows_read=position
@@ -160,9 +175,9 @@ def _write(import_run: Import, position: int, chunk: list[Row]) -> bool:
     if progress is None:
         return False
     progress.heartbeat_at = timezone.now()
-    progress.status = Import.Status.RUNNING if chunk else Import.Status.DONE
-    if chunk:
-        progress.rows_read += len(chunk)
+    progress.status = Import.Status.RUNNING if chunk.rows else Import.Status.DONE
+    if chunk.rows:
+        progress.rows_read += len(chunk.rows)
         _take_in(progress, chunk)
     else:
         progress.finished_at = timezone.now()
@@ -172,13 +187,12 @@ def _write(import_run: Import, position: int, chunk: list[Row]) -> bool:
     return True
 
 
-def _take_in(progress: Import, chunk: list[Row]) -> None:
-    good = [row for row in chunk if row.values is not None]
+def _take_in(progress: Import, chunk: Chunk) -> None:
     if progress.is_of_opt_outs:
-        _opt_out(progress, good)
+        _opt_out(progress, chunk.good())
     else:
-        _upsert(progress, good)
-    rejected = [row for row in chunk if row.code]
+        _upsert(progress, chunk)
+    rejected = [row for row in chunk.rows if row.code]
     progress.rejected += len(rejected)
     if rejected:
         whose = f"{progress.company_id}\t{progress.pk}"
@@ -194,13 +208,11 @@ def _rejected(whose: str, row: Row) -> str:
     return f"{whose}\t{row.number}\t{escaped(as_json(row.cells))}\t{row.code}\t{escaped(row.reason[:300])}\n"
 
 
-def _upsert(progress: Import, good: list[Row]) -> None:
+def _upsert(progress: Import, chunk: Chunk) -> None:
     chosen = Import.groups.through.objects.filter(import_id=progress.pk).values("group_id")
     groups = list(Group.objects.of(progress.company_id).filter(pk__in=chosen))
-    results = upsert(
-        company=progress.company, rows=[row.ready for row in good if row.ready], known=progress.known, groups=groups
-    )
-    for row, result in zip(good, results, strict=True):
+    results = upsert(company=progress.company, rows=chunk.batch, known=progress.known, groups=groups)
+    for row, result in zip(chunk.good(), results, strict=True):
         row.code, row.reason = result.code, result.detail
     times = Counter([result.status for result in results])
     progress.created += times["created"]

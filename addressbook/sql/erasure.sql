@@ -1,3 +1,9 @@
+-- name: lock_replies
+-- No reply from the person is read meanwhile: who reads one has its row, and then waits for the locks below. Before all
+-- others, as there (optout/sql/replies.sql).
+SELECT pg_advisory_xact_lock(('x' || encode(substr(d, 1, 8), 'hex'))::bit(64)::bigint)
+FROM (SELECT unnest(%(digests)s::bytea[]) AS d ORDER BY 1) x;
+
 -- name: lock_cover
 -- Before the chains, as every opt-out takes it (consent.COVER_LOCK); the contact's row comes before both, as an upsert
 -- has it. Whoever took them in another order could wait in a circle. Alone, so that no opt-out has read the contact's

@@ -79,5 +79,6 @@ CREATE TRIGGER company_has_contacts AFTER DELETE ON accounts_company
 CREATE TRIGGER company_keeps_its_id AFTER UPDATE OF id ON accounts_company
   FOR EACH ROW WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION company_has_contacts();
 
--- Thousands of ids in a row: packing them takes longer than writing them.
+-- Thousands of ids in a row, and the pieces of a file that is soon gone: packing them takes longer than writing them.
+ALTER TABLE addressbook_filepiece ALTER content SET STORAGE EXTERNAL;
 ALTER TABLE addressbook_importedcontacts ALTER contacts SET STORAGE EXTERNAL;

@@ -1,5 +1,5 @@
 -- name: claim
--- One gateway request's worth, of the company whose turn it is after %(after)s. Committed before anything else happens
+-- One gateway request's worth, of the company whose turn it is. Committed before anything else happens
 -- to the batch; messaging/sql/outcomes.sql.
 SELECT id, company_id, gateway_id, campaign_id, category, pinned
 FROM batch_claim_v1(%(worker)s, %(category)s, %(after)s);

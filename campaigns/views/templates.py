@@ -121,6 +121,7 @@ class TemplateForm(forms.ModelForm):
             return cleaned
         if cleaned["channel"] == Channel.EMAIL and not cleaned["subject"]:
             self.add_error("subject", _("An e-mail needs a subject."))
+            return cleaned
         if cleaned["channel"] == Channel.SMS:
             cleaned["subject"] = ""
         known = placeholders.names(f"{cleaned['subject']}\n{cleaned['body']}")

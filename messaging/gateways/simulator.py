@@ -43,6 +43,7 @@ class Nothing(Adapter):
     label = "Nothing (for measuring)"
     is_offered = False
     channels = frozenset({"sms", "email"})
+    batch_size = 1000
 
     def send(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         taken = Outcome(Verdict.ACCEPTED)

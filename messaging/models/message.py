@@ -37,6 +37,17 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         """Waiting for their hours."""
         return self.filter(deferred=True, status__in=[Batch.Status.QUEUED, Batch.Status.HELD])
 
+    def gaps(self, *, of_last: int = 10_000) -> dict[str, float | None]:
+        """How many milliseconds old the last look was when a batch left, lately: of 99 in 100 at most, and of any."""
+        last = self.order_by("-pk").values_list("pk", flat=True).first() or 0
+        percentile = models.Aggregate(
+            F("look_to_send_ms"),
+            function="percentile_cont",
+            template="%(function)s(0.99) WITHIN GROUP (ORDER BY %(expressions)s)",
+            output_field=models.FloatField(),
+        )
+        return self.filter(pk__gt=last - of_last).aggregate(most=percentile, longest=models.Max("look_to_send_ms"))
+
 
 class BatchManager(ScopedManager.from_queryset(BatchQuerySet)):  # type: ignore[misc]
     pass

@@ -79,7 +79,7 @@ def gateways(request: MemberRequest) -> HttpResponse:
             .select_related("gateway")
             .order_by("channel", "-sender", "-country", "rank", "pk")
         ],
-        "kinds": offered().values(),
+        "kinds": [(kind, adapter.label) for kind, adapter in offered().items()],
         "form": form,
         "nav": "settings",
     }

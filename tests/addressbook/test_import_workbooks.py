@@ -38,6 +38,13 @@ def test_a_sheet_that_unpacks_to_ten_gigabytes_is_refused_by_what_it_declares():
     assert code(bytes(content)) == "too_much_unpacked"
 
 
+def test_no_more_is_unpacked_than_was_declared():
+    content = bytearray(books.book(books.sheet(*[ROW] * 20_000)))
+    place = content.rindex(b"xl/worksheets/sheet1.xml") - 46 + 24
+    content[place : place + 4] = (100_000).to_bytes(4, "little")
+    assert code(bytes(content)) == "damaged_workbook"
+
+
 def test_what_unpacks_to_more_than_any_table_is_refused_while_it_is_read(monkeypatch):
     monkeypatch.setattr(workbook, "SMALL", 1000)
     assert code(books.book(books.sheet(*[ROW] * 20_000))) == "too_much_unpacked"

@@ -171,6 +171,22 @@ def test_what_cannot_be_stored_is_refused_and_the_other_rows_go_in(world, bad):
     assert statuses(results) == ["rejected", "created"]
 
 
+@pytest.mark.parametrize(
+    "text", ["a\\b", "\\N", "\\.", "a\tb", "a\nb\r", 'a"b', "a'b", "é\u2028👩\u200d👧", "{}", "\x01"]
+)
+def test_any_text_is_stored_as_it_is(world, text):
+    row = {"phone": OTHER, "first_name": text, "attributes": {text: text, "n": 1, "l": [text]}}
+    plain = {"phone": NEW, "last_name": text, "attributes": {"a": text}}
+    upsert(company=world.acme, rows=[row, plain])
+    made = contacts(world.acme).get(phone=OTHER.value)
+    assert (made.first_name, made.attributes) == (text, {text: text, "n": 1, "l": [text]})
+    made = contacts(world.acme).get(phone=NEW.value)
+    assert (made.last_name, made.attributes) == (text, {"a": text})
+    upsert(company=world.acme, rows=[{"phone": NEW, "first_name": text, "attributes": {"b": text}}])
+    made.refresh_from_db()
+    assert (made.first_name, made.attributes) == (text, {"a": text, "b": text})
+
+
 def test_an_address_may_pass_from_one_contact_to_another_within_one_call(world):
     rows = [
         {"email": email("sanne@devries.example"), "phone": NEW},

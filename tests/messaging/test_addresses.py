@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 import phonenumbers
 import pytest
 from hypothesis import example, given
@@ -17,6 +19,12 @@ EXAMPLES = {
     for region in sorted(phonenumbers.SUPPORTED_REGIONS)
     if (number := phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE))
 }
+
+
+@pytest.mark.parametrize("key", [b"", KEY, b"k" * 64, b"k" * 100])
+def test_the_digest_is_hmac_sha_256_of_channel_and_identity(key):
+    expected = hmac.digest(key, b"sms:+31612345678", "sha256")
+    assert Address("sms", "+31612345678").digest(key) == expected
 
 
 def digest(text: str, country: str | None = None) -> bytes:

@@ -70,6 +70,13 @@ def test_each_provider_has_its_form_without_another_host(owner, kind):
     assert "base_url" not in page.context["form"].fields
 
 
+def test_every_provider_can_be_chosen_by_its_name(owner):
+    page = owner.get(LIST).content.decode()
+
+    for kind in ("cm", "twilio", "smtp", "mailgun"):
+        assert f'<option value="{kind}">{ADAPTERS[kind].label}</option>' in page
+
+
 @pytest.mark.parametrize("kind", ["nothing", "scripted", "", "x" * 5000, "\x00"])
 def test_what_is_not_offered_cannot_be_added(owner, world, kind):
     assert owner.post(NEW, {"kind": kind}).status_code == 302

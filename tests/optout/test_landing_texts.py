@@ -33,11 +33,13 @@ def brand(name: str = "Acme", **fields: str) -> link.Brand:
 def render(template: str, *, language: str, name: str = "Acme") -> pages.Page:
     """A page with everything on it that it may have."""
     facts = {
-        "form": {"channel": "sms"},
+        "form": {"channel": "sms", "choose_again": True},
+        "fewer": {"date": "2030-01-24", "left": ((1, "News"),)},
         "out": {"ask_reason": True, "consent_text": "Yes"},
         "confirm": {"consent_text": "Yes"},
     }.get(template, {})
-    return pages.render(template, state="form", language=language, brand=brand(name), **facts)
+    offering = brand(name, offers_pause=True, topics='[[1, "News", {}], [2, "Offers", {}]]')
+    return pages.render(template, state="form", language=language, brand=offering, **facts)
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import uuid
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 
+from accounts.models import Bucket, Company
 from addressbook import consent
 from addressbook.models import ConsentEvent, Contact, Evidence, Suppression
 from campaigns import audience, dispatch, gate
@@ -17,8 +18,9 @@ from config import sweeps
 from lib.keys import digest_key
 from messaging.addresses import Address, InvalidAddress
 from messaging.models import Gateway, HandsetMessage, Message, Reply, Sender
+from messaging.models.routes import Route
 from messaging.segments import measure
-from optout import answers, destinations, keywords, replies
+from optout import answers, destinations, keywords, replies, stops
 from optout.models import DestinationRule, ReviewItem
 from tests import make
 from tests.world import PHONE
@@ -81,6 +83,154 @@ def ruled(db, monkeypatch):
         DestinationRule.objects.filter(country="NL").update(**fields)
 
     return edit
+
+
+# One statement, or the long way ---------------------------------------------------------------------------------------
+
+
+def test_a_plain_stop_is_one_statement(world, django_assert_num_queries):
+    sent(world.acme, world.customers)
+    gateway = Gateway.objects.of(world.acme).get()
+    destinations.rule("NL")
+
+    with django_assert_num_queries(1):
+        replies.receive(gateway=gateway, provider_id="m1", sender=PHONE, to="", text="STOP")
+
+    assert is_out(world.acme)
+    assert handset(world.acme).count() == 1
+
+
+def as_it_is(world):
+    pass
+
+
+def own_number(world):
+    Sender.objects.create(company=world.acme, value=CODE, kind="short_code", country="NL")
+
+
+def own_number_abroad(world):
+    Sender.objects.create(company=world.acme, value=f"+{CODE}", kind="long_code", country="DE")
+
+
+def rivals_number(world):
+    Sender.objects.create(company=world.rival, value=CODE, kind="short_code")
+
+
+def shared_number(world):
+    Sender.objects.create(value=CODE, kind="short_code")
+
+
+def its_own_channel_only(world):
+    Company.objects.filter(pk=world.acme.pk).update(opt_out_scope="channel")
+
+
+def braces_and_another_language(world):
+    Company.objects.filter(pk=world.acme.pk).update(name="{contact} {code}", language="fr")
+    Contact.objects.of(world.acme).update(language="de-AT")
+
+
+def no_contact(world):
+    Contact.objects.of(world.acme).update(phone=None, phone_digest=None)
+
+
+def a_route(world):
+    gateway = Gateway.objects.of(world.acme).get()
+    Route.objects.create(company=world.acme, channel="sms", country="NL", gateway=gateway)
+
+
+def switched_off(world):
+    Gateway.objects.of(world.acme).update(switched_off_at=timezone.now())
+
+
+def itself_a_sender(world):
+    Sender.objects.create(company=world.rival, value=PHONE, kind="long_code")
+
+
+def already_out(world):
+    consent.opt_out(company=world.acme, address=Address("sms", PHONE), source="api")
+
+
+def something_waits(world):
+    answer(world.acme, "please leave me alone")
+
+
+def a_start_came_first(world):
+    arrive(world.acme, "start", at=timezone.now())
+
+
+SITUATIONS = [
+    as_it_is, own_number, own_number_abroad, rivals_number, shared_number, its_own_channel_only,
+    braces_and_another_language, no_contact, a_route, switched_off, itself_a_sender, already_out, something_waits,
+    a_start_came_first,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("provider_meaning", ["", "opt_out"])
+@pytest.mark.parametrize("prepare", SITUATIONS, ids=lambda prepare: prepare.__name__)
+def test_one_statement_does_what_the_long_way_does(world, monkeypatch, prepare, provider_meaning):
+    sent(world.acme, world.customers, name="Spring")
+    prepare(world)
+    gateway = Gateway.objects.of(world.acme).get()
+    at = timezone.now() - timedelta(seconds=1)
+
+    def outcome():
+        with transaction.atomic():
+            reply = replies.receive(
+                gateway=gateway, provider_id="m1", sender=PHONE, to=CODE, text="stop", received_at=at,
+                provider_meaning=provider_meaning,
+            )  # fmt: skip
+            kept = Reply.objects.of(world.acme).get(pk=reply.pk)
+            found = (
+                [(r.sender, bytes(r.digest), r.country, r.to, r.text, r.meaning, r.received_at) for r in (reply, kept)],
+                [reply.read_at is not None, kept.read_at is not None],
+                list(
+                    ConsentEvent.objects.across_companies()
+                    .order_by("pk")
+                    .values_list("company_id", "type", "source", "channel", "campaign_name", "message_id", "country",
+                                 "occurred_at", "evidence_hash")
+                ),
+                list(Suppression.objects.across_companies().order_by("pk").values_list("channel", "source", "since")),
+                list(ReviewItem.objects.across_companies().order_by("pk").values_list("suggestion", "decision")),
+                list(Bucket.objects.order_by("key").values_list("key", flat=True)),
+                list(
+                    Message.objects.across_companies()
+                    .order_by("pk")
+                    .values_list("category", "address", "country", "language", "sender", "contact_id", "text", "status",
+                                 "batch__gateway_id", "batch__status")
+                ),
+            )  # fmt: skip
+            transaction.set_rollback(True)
+        return found
+
+    short = outcome()
+    monkeypatch.setattr(stops, "take", lambda *_, **__: None)
+    assert short == outcome()
+
+
+def test_a_confirmation_that_fails_inside_the_one_statement_leaves_the_opt_out(world, monkeypatch):
+    monkeypatch.setattr(stops, "_written", lambda language: '{"texts": {}, "kinds": ["simulator"], "seconds": 1}')
+
+    answer(world.acme, "stop")
+
+    assert is_out(world.acme)
+    assert not handset(world.acme).exists()
+
+
+def test_when_the_one_statement_fails_the_long_way_is_taken(world, monkeypatch):
+    def broken(stored, *, known=stops.take, **about):
+        return known(stored, **{**about, "source": "x" * 300})
+
+    monkeypatch.setattr(stops, "take", broken)
+
+    reply = answer(world.acme, "stop")
+
+    assert is_out(world.acme)
+    assert Reply.objects.of(world.acme).get().pk == reply.pk
+
+
+def test_every_confirmation_has_the_companys_name_and_nothing_else_to_fill_in():
+    for said in answers.texts().values():
+        assert answers._PLACEHOLDER.findall(said["opt_out"]) == ["company"]
 
 
 # What STOP does -------------------------------------------------------------------------------------------------------
@@ -273,6 +423,7 @@ def test_a_reply_delivered_twice_has_one_effect(world):
 
 
 def test_a_reply_stored_before_a_crash_is_read_by_the_sweep(world, monkeypatch):
+    monkeypatch.setattr(stops, "take", lambda *_, **__: None)
     monkeypatch.setattr(replies, "_read_or_keep", lambda reply: None)
     answer(world.acme, "stop")
     monkeypatch.undo()
@@ -287,6 +438,7 @@ def test_a_reply_stored_before_a_crash_is_read_by_the_sweep(world, monkeypatch):
 
 
 def test_a_reply_delivered_again_after_a_crash_is_acted_on_at_once(world, monkeypatch):
+    monkeypatch.setattr(stops, "take", lambda *_, **__: None)
     monkeypatch.setattr(replies, "_read_or_keep", lambda reply: None)
     arrive(world.acme, "stop", provider_id="m1")
     monkeypatch.undo()
@@ -448,6 +600,7 @@ def test_a_confirmation_that_fails_does_not_take_the_opt_out_with_it(world, monk
     def broken(**kwargs):
         raise RuntimeError
 
+    monkeypatch.setattr(stops, "take", lambda *_, **__: None)
     monkeypatch.setattr(answers, "confirm", broken)
 
     answer(world.acme, "stop")

@@ -86,9 +86,6 @@ class Stepper:
         self.changed = threading.Condition()
         self.actors = [_Actor(self) for _ in range(actors)]
         self.pids = [actor.pid for actor in self.actors]
-        #: Circles of waiting that PostgreSQL had to break, of all runs.
-        self.circles = 0
-        self.asked = 0
 
     def close(self) -> None:
         for actor in self.actors:
@@ -111,8 +108,8 @@ class Stepper:
         while any(actor.state != "done" for actor in playing.values()):
             able = [name for name, actor in playing.items() if actor.state == "paused"]
             if not able:
-                self.circles += 1
-                self._until(lambda: any(a.state in {"paused", "done"} for a in waiting), seconds=NEVER)
+                # A circle of waiting, which PostgreSQL breaks: somebody's act ends with its error.
+                assert self._until(lambda: any(a.state != "running" for a in playing.values()), seconds=NEVER)
                 continue
             actor = playing[choose(able)]
             run.steps.append(Step(actor.name, actor.next))
@@ -131,7 +128,6 @@ class Stepper:
         soon = SOON
         while not self._until(lambda: all(a.state != "running" for a in running), seconds=soon):
             soon = min(2 * soon, 0.02)
-            self.asked += 1
             still = [a.pid for a in running if a.state == "running"]
             with connection.cursor() as cursor:
                 cursor.execute(
@@ -175,7 +171,9 @@ def schedules(play: Callable[[Callable[[list[str]], str]], Any], *, switches: in
         taken: list[str] = []
         spent = [0]
 
-        def choose(able: list[str], prefix: list[str] = prefix, taken: list[str] = taken, spent: list[int] = spent) -> str:
+        def choose(
+            able: list[str], prefix: list[str] = prefix, taken: list[str] = taken, spent: list[int] = spent
+        ) -> str:
             at, last = len(taken), taken[-1] if taken else ""
             if at < len(prefix) and prefix[at] in able:
                 chosen = prefix[at]

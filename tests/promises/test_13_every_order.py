@@ -1,7 +1,8 @@
 """Opt-outs beside everything that writes or sends messages, contacts and consent, in every order of their statements.
 
-Acts run on connections of their own, stepped by `stepper`: all schedules up to a number of interruptions. Each must end
-as if the acts had come one after the other, and what began to look after an opt-out was acknowledged hands nothing over.
+Acts run on connections of their own, stepped by `stepper`: all schedules up to a number of interruptions. Each must
+end as if the acts had come one after the other, and what began to look after an opt-out was acknowledged hands nothing
+over.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from itertools import count, permutations
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Company, User
 from accounts.scoping import company_scope
@@ -37,9 +39,11 @@ from tests.promises.stepper import Run, Stepper, schedules, serially, stepping
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CASES = 100
+CASES = 50
 LOOK = "b.claimed_by = "
 _numbers = count(10_000_000)
+#: What an act may say instead of being done.
+ORDERLY = {"", "Busy", "Suppressed", "DoesNotExist"}
 OUT, BACK = {"opt_out", "stop"}, {"start"}
 
 
@@ -74,7 +78,7 @@ class Case:
         audience.build(self.campaign)
 
     def send(self) -> None:
-        self.stage.send_one()
+        dispatch.run(category="marketing")
 
     def message(self) -> None:
         gate.send(company=self.stage.company, to=self.phone, body="Sale", category="marketing")
@@ -103,10 +107,10 @@ class Case:
         out = Suppression.objects.of(company).filter(digest__in=names).values_list("digest", flat=True)
         contact = Contact.objects.of(company).filter(pk=self.contact.pk).first()
         has = [(a.channel, names.get(a.digest(key), "other")) for a in contact.addresses()] if contact else None
-        messages = [
-            (bool(m.campaign_id), m.status) for m in Message.objects.of(company).filter(digest__in=names).order_by("pk")
-        ]
-        return tuple(sorted(names[bytes(d)] for d in out)), tuple(has or ()), tuple(sorted(messages))
+        # What stays here is called suppressed or cancelled by whoever came first; that is all the same to the person.
+        messages = Message.objects.of(company).filter(digest__in=names)
+        left = [(bool(m.campaign_id), m.status == "delivered") for m in messages]
+        return tuple(sorted(names[bytes(d)] for d in out)), tuple(has or ()), tuple(sorted(left))
 
 
 class Stage:
@@ -118,14 +122,13 @@ class Stage:
         self.company: Company = make.company("Acme", country="NL", opt_out_scope="contact")
         self.member: User = make.member(self.company).user
         self.gateway = Gateway.objects.of(self.company).get()
-        self.composers: dict[int | None, dispatch.Composer] = {}
         self.cases = self._cases()
 
     def _cases(self) -> Iterator[Case]:
         while True:
-            yield from self._hundred()
+            yield from self._fifty()
 
-    def _hundred(self) -> list[Case]:
+    def _fifty(self) -> list[Case]:
         contacts = [Contact(company=self.company) for _ in range(CASES)]
         for contact in contacts:
             n = next(_numbers)
@@ -136,10 +139,14 @@ class Stage:
         GroupContact.objects.bulk_create(
             GroupContact(company=self.company, group=g, contact=c) for g, c in zip(groups, contacts, strict=True)
         )
-        everybody = [groups] if self.is_built else [[group] for group in groups]
-        campaigns = [make.campaign(self.company, *part, body="Sale") for part in everybody]
-        for campaign in campaigns:
-            campaign.launch()
+        campaigns = Campaign.objects.bulk_create(
+            Campaign(company=self.company, name=g.name, body="Sale", status="sending", launched_at=timezone.now())
+            for g in (groups[:1] if self.is_built else groups)
+        )
+        chosen = Campaign.groups.through
+        chosen.objects.bulk_create(
+            chosen(campaign=campaigns[0 if self.is_built else n], group=group) for n, group in enumerate(groups)
+        )
         if self.is_built:
             audience.build(campaigns[0])
             Batch.objects.of(self.company).filter(status="queued").update(due_at=make.long_ago(-timedelta(days=1)))
@@ -156,19 +163,9 @@ class Stage:
             for contact, campaign in zip(contacts, campaigns, strict=True)
         ]
 
-    def send_one(self) -> bool:
-        worker = uuid.uuid4()
-        batch = dispatch.claim(worker=worker, category="marketing")
-        if batch is None:
-            return False
-        if batch.campaign_id not in self.composers:
-            self.composers[batch.campaign_id] = dispatch.Composer.of(batch)
-        dispatch.hand_over(batch, worker=worker, composer=self.composers[batch.campaign_id])
-        return True
-
     def play(self, acts: tuple[str, ...], choose: Callable[[list[str]], str]) -> tuple[Case, Run]:
         case = next(self.cases)
-        if self.is_built:
+        if self.is_built and "message" not in acts:  # else only that one is sent: two messages are two acts
             waiting = Message.objects.of(self.company).filter(contact=case.contact).values("batch")
             Batch.objects.of(self.company).filter(pk__in=waiting).update(due_at=make.long_ago(timedelta(hours=1)))
 
@@ -180,8 +177,7 @@ class Stage:
             return go
 
         run = self.stepper.run({name: scoped(getattr(case, name)) for name in acts}, choose)
-        while self.send_one():  # what waits still leaves, or does not
-            pass
+        dispatch.run(category="marketing")  # what waits still leaves, or does not
         return case, run
 
 
@@ -231,43 +227,49 @@ def explore(acts: tuple[str, ...], switches: int) -> int:
         for case, run in schedules(lambda choose: here.play(acts, choose), switches=switches):
             tried += 1
             for name in acts:
-                assert result_of(run, name) in {"", "Busy", "Suppressed", "DoesNotExist"}, f"{run.results[name]!r}\n{run}"
+                assert result_of(run, name) in ORDERLY, f"{run.results[name]!r}\n{run}"
             assert_nothing_leaks(case, run)
             # Who was told to come back later has not been there.
             names = tuple(name for name in acts if not isinstance(run.results[name], Busy))
             assert outcome(case, run, names) in one_after_the_other(names), f"like no serial order\n{run}"
         call_command("verify_ledger", stdout=StringIO())
         assert not Batch.objects.of(here.company).filter(status="handing").exists()
-        with open("/tmp/h-races/tried.txt", "a") as f: f.write(f"asked {here.stepper.asked} circles {here.stepper.circles} ")
     return tried
 
 
-@pytest.mark.parametrize(
-    ("acts", "switches"),
-    [
-        (("opt_out", "send"), 9),
-        (("opt_out", "build"), 9),
-        (("opt_out", "message"), 9),
-        (("opt_out", "add"), 9),
-        (("opt_out", "move"), 9),
-        (("opt_out", "readdress"), 9),
-        (("opt_out", "erase"), 9),
-        (("opt_out", "start"), 9),
-        (("stop", "send"), 2),
-        (("stop", "start"), 2),
-        (("readdress", "erase"), 2),
-        (("move", "erase"), 2),
-        (("build", "erase"), 2),
-        (("move", "build"), 2),
-        (("readdress", "build"), 2),
-        (("message", "erase"), 2),
-        (("send", "erase"), 2),
-        (("send", "start"), 2),
-    ],
-)
-def test_every_schedule_ends_as_a_serial_order_and_nothing_leaves_after_the_opt_out(acts, switches):
-    import time
-    a, b = time.time(), time.process_time()
+#: Acts, how often they are interrupted in all (9: every schedule there is), and how many schedules that are.
+SCHEDULES = [
+    (("opt_out", "send"), 9, 40),
+    (("opt_out", "build"), 9, 110),
+    (("opt_out", "message"), 9, 24),
+    (("opt_out", "add"), 9, 12),
+    (("opt_out", "move"), 9, 12),
+    (("opt_out", "readdress"), 9, 11),
+    (("opt_out", "erase"), 9, 18),
+    (("opt_out", "start"), 9, 9),
+    (("opt_out", "start", "send"), 1, 50),
+    (("opt_out", "erase", "send"), 1, 140),
+    (("opt_out", "move", "build"), 1, 120),
+    (("opt_out", "readdress", "send"), 1, 90),
+    (("opt_out", "start", "message"), 1, 50),
+    (("readdress", "erase"), 2, 45),
+    (("stop", "send"), 9, 9),
+    (("stop", "start"), 9, 9),
+    (("opt_out", "message", "send"), 1, 35),
+    (("opt_out", "erase", "build"), 1, 220),
+    (("opt_out", "add", "send"), 1, 90),
+    (("opt_out", "start", "build"), 1, 120),
+    (("move", "erase"), 2, 45),
+    (("build", "erase"), 2, 200),
+    (("start", "erase"), 2, 60),
+    (("stop", "build"), 2, 12),
+    (("stop", "readdress"), 2, 6),
+    (("stop", "start", "send"), 1, 100),
+    (("opt_out", "stop", "send"), 1, 45),
+]
+
+
+@pytest.mark.parametrize(("acts", "switches", "at_least"), SCHEDULES)
+def test_every_schedule_ends_as_a_serial_order_and_nothing_leaves_after_the_opt_out(acts, switches, at_least):
     tried = explore(acts, switches)
-    with open("/tmp/h-races/tried.txt", "a") as f: f.write(f"{acts} {switches} {tried} wall {(time.time()-a)/tried*1000:.1f} cpu {(time.process_time()-b)/tried*1000:.1f} ms\n")
-    assert connection
+    assert tried >= at_least

@@ -22,9 +22,12 @@ def work() -> None:
 
 def main() -> None:
     django.setup()
+    from django.db import connection
+
     from campaigns import audience
     from messaging.gateways import ADAPTERS
 
+    connection.settings_dict["OPTIONS"]["application_name"] = "doomed"
     # Small pieces, so that those who live briefly finish some and are killed in the middle of many.
     audience.SLICE = 1000
     ADAPTERS["simulator"].batch_size = 50
