@@ -70,14 +70,15 @@ def send(
         raise Suppressed
     if marketing and preferences.paused(company, channel=to.channel, digests=[digest]):
         raise Paused
-    contact = Contact.objects.of(company).with_address(to).first()
-    language = (contact.language if contact else "") or language_of(to.country, company=company)
     way = (
         audience.Ways(company=company, sender=sender, channel=to.channel).for_country(to.country) if marketing else None
     )
     if marketing and way is None:
         raise NoWayOut
     with transaction.atomic():
+        # Locked, so that who is being erased at this moment is gone before, or is erased with this message after.
+        contact = Contact.objects.of(company).with_address(to).select_for_update(no_key=True).first()
+        language = (contact.language if contact else "") or language_of(to.country, company=company)
         now = timezone.now()
         if campaign:
             join(campaign, audience=1)

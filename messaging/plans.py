@@ -126,8 +126,8 @@ def _in_use(
     if number.startswith("0") or (prefix and prefix.match(number)):
         return None
     for region, plan in plans:
-        by_digits = len(plans) > 1 and plan.leading is not None
-        if by_digits and not plan.leading.match(number):
+        by_digits = plan.leading if len(plans) > 1 else None
+        if by_digits and not by_digits.match(number):
             continue
         if kind := plan.kind(number):
             return f"+{code}{number}", region, kind == "fixed_line" and plan.is_landline(number)

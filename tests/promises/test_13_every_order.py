@@ -253,6 +253,8 @@ SCHEDULES = [
     (("opt_out", "readdress", "send"), 1, 90),
     (("opt_out", "start", "message"), 1, 50),
     (("readdress", "erase"), 2, 45),
+    (("message", "erase"), 2, 55),
+    (("stop", "erase", "message"), 1, 140),
     (("stop", "send"), 9, 9),
     (("stop", "start"), 9, 9),
     (("opt_out", "message", "send"), 1, 35),
