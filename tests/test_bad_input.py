@@ -83,18 +83,18 @@ def _forms(cast: Cast) -> list[tuple[str, Form]]:
     return list(found.values())
 
 
-def test_no_field_of_any_form_breaks_its_page(cast):
+@pytest.mark.parametrize("value", BAD.values(), ids=BAD.keys())
+def test_no_field_of_any_form_breaks_its_page(cast, value):
     forms = _forms(cast)
     assert len(forms) > 15
     tried = 0
     for path, form in forms:
         for name in form.fields:
-            for what, value in BAD.items():
-                with undone():
-                    answer = cast.client.post(form.action, {**form.fields, name: value})
-                    assert answer.status_code < 500, (path, form.action, name, what)
-                tried += 1
-    assert tried > 300
+            with undone():
+                answer = cast.client.post(form.action, {**form.fields, name: value})
+                assert answer.status_code < 500, (path, form.action, name)
+            tried += 1
+    assert tried > 60
 
 
 def test_a_field_that_is_not_sent_breaks_no_page(cast):
