@@ -21,7 +21,17 @@ from messaging.models.message import Channel
 #: Whoever may name a host makes the server ask there: that is for administrators (`manage.py add_gateway`).
 FOR_ADMINISTRATORS = {"base_url"}
 #: What is no secret is shown again. Everything else is not, so that a new secret cannot be forgotten here.
-SHOWN = {"host", "port", "from_email", "rate", "sender_domain", "message_stream", "unsubscribe_group", "subaccount"}
+SHOWN = {
+    "host",
+    "port",
+    "from_email",
+    "rate",
+    "sender_domain",
+    "message_stream",
+    "unsubscribe_group",
+    "subaccount",
+    "consent_sender",
+}
 #: What the providers call a thing stays as they call it; these are ours.
 LABELS = {
     "host": gettext_lazy("Mail server"),
@@ -30,6 +40,17 @@ LABELS = {
     "password": gettext_lazy("Password"),
     "from_email": gettext_lazy("Sender's e-mail address"),
     "rate": gettext_lazy("Messages per second, at most"),
+    "auth_token_secondary": gettext_lazy("Second auth token"),
+    "signature_secret_secondary": gettext_lazy("Second signature secret"),
+    "consent_sender": gettext_lazy("Sender for opt-outs at Twilio"),
+    "webhook_secret": gettext_lazy("User and password of the webhook"),
+}
+_WHILE_CHANGING = gettext_lazy("The next one, while you change it: both are accepted.")
+HINTS = {
+    "auth_token_secondary": _WHILE_CHANGING,
+    "signature_secret_secondary": _WHILE_CHANGING,
+    "consent_sender": gettext_lazy("A Messaging Service or a number: for it Twilio is told of opt-outs and opt-ins."),
+    "webhook_secret": gettext_lazy("You choose them, with a colon between; the provider sends them along."),
 }
 #: Those that mail servers listen on for mail from programs.
 PORTS = [("587", "587"), ("465", "465 (TLS)"), ("25", "25"), ("2525", "2525")]
@@ -80,11 +101,13 @@ class AccountForm(forms.Form):
             return forms.ChoiceField(label=label, choices=choices, initial=stored, required=False)
         if name in SHOWN:
             initial = self.stored.get(name, "")
-            return forms.CharField(label=label, max_length=254, required=required, initial=initial)
+            return forms.CharField(
+                label=label, max_length=254, required=required, initial=initial, help_text=HINTS.get(name, "")
+            )
         # A browser shall neither fill in nor keep what belongs to the company.
         off = {"autocomplete": "off", "spellcheck": "false"}
         widget = forms.Textarea({**off, "rows": 4}) if name == "private_key" else forms.PasswordInput(off)
-        help_text = _("Stored. Leave empty to keep it.") if name in self.stored else ""
+        help_text = _("Stored. Leave empty to keep it.") if name in self.stored else HINTS.get(name, "")
         return forms.CharField(
             label=label, max_length=LONGEST_SETTING, required=required, widget=widget, help_text=help_text
         )

@@ -83,7 +83,8 @@ def campaign(request: MemberRequest, pk: int) -> HttpResponse:
         "typical": figures.time_to_opt_out(shown),
         "countries": charts.countries(found["by_country"]),
         "funnel": charts.funnel(found, in_groups=shown.in_groups),
-        "left_out": left_out.listed(shown.left_out_by_reason(), channel=shown.channel),
+        # The funnel has those who had opted out.
+        "left_out": left_out.listed({**shown.left_out_by_reason(), "suppressed": 0}, channel=shown.channel),
         "history": audit.history(shown),
         "switched_off": Doors(request.company).switched_off if shown.is_under_way else [],
         "may_resend": may_edit and shown.status in RESENDABLE and counts["failed"] > shown.left_out_no_way,
@@ -116,12 +117,18 @@ def _messages(request: MemberRequest, campaign: Campaign, *, counts: dict[str, i
     if len(page) > SHOWN_AT_ONCE:
         last = shown[-1]
         key = str(last.contact_id) if last.contact_id else f"e{last.pk}"
+    # Who was left out before there was a message is in no list.
+    listed = {
+        **counts,
+        "suppressed": _meanwhile(campaign, counts),
+        "failed": counts["failed"] - campaign.left_out_no_way,
+    }
     return {
         "rows": shown,
         "next": key,
         "status": status,
         "first": not after,
-        "statuses": [(value, label, counts[value]) for value, label in Message.Status.choices if counts[value]],
+        "statuses": [(value, label, listed[value]) for value, label in Message.Status.choices if listed[value] > 0],
     }
 
 
@@ -153,8 +160,13 @@ def _progress(campaign: Campaign, counts: dict[str, int]) -> dict[str, Any]:
         # Nothing happens before they open: no need to ask each second.
         "resting": bool(hours) and not counts["queued"],
         "split": charts.split(counts),
-        "meanwhile": max(counts["suppressed"] - campaign.left_out_suppressed, 0),
+        "meanwhile": _meanwhile(campaign, counts),
     }
+
+
+def _meanwhile(campaign: Campaign, counts: dict[str, int]) -> int:
+    """How many the last look left out: opted out, paused, or their answer waits to be read."""
+    return max(counts["suppressed"] - campaign.left_out_suppressed, 0)
 
 
 def _rate(campaign: Campaign, *, total: int) -> float:

@@ -114,6 +114,23 @@ def test_the_list_shows_status_audience_opt_outs_and_rate(world, as_):
     assert "100.00" in text
 
 
+def test_the_chips_of_the_report_count_the_rows_they_lead_to(world, as_):
+    left, _late = (make.contact(world.acme, phone, group=world.customers) for phone in ("+31687654321", "+31687654322"))
+    consent.opt_out(company=world.acme, address=Address("sms", left.phone), source="api")
+    campaign = make.campaign(world.acme, world.customers)
+    campaign.launch()
+    audience.build(campaign)
+    consent.opt_out(company=world.acme, address=Address("sms", "+31687654322"), source="api")
+    dispatch.run(category="marketing", seconds=5)
+
+    page = as_(world.viewer).get(f"{campaign.get_absolute_url()}?status=suppressed")
+
+    chips = {value: n for value, _label, n in page.context["statuses"]}
+    assert chips["suppressed"] == len(page.context["rows"]) == page.context["meanwhile"] == 1
+    assert page.context["counts"]["suppressed"] == 2
+    assert page.context["left_out"] == []
+
+
 def test_the_list_pages_by_key(world, as_, monkeypatch):
     monkeypatch.setattr("campaigns.views.campaigns.SHOWN_AT_ONCE", 2)
     made = [make.campaign(world.acme, world.customers) for _ in range(5)]
