@@ -20,7 +20,18 @@ import django
 
 django.setup()
 
-from bench import audience, check, dispatch, imports, landing, memory, replies, search, world  # noqa: E402
+from bench import (
+    audience,
+    check,
+    dispatch,
+    imports,
+    insights,
+    landing,
+    memory,
+    replies,
+    search,
+    world,
+)
 
 BENCHMARKS = {
     "audience": audience,
@@ -29,6 +40,7 @@ BENCHMARKS = {
     "check": check,
     "landing": landing,
     "replies": replies,
+    "insights": insights,
     "search": search,
 }
 
