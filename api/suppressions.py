@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from django.db import connection
+from django.http import HttpResponse
 from ninja import Query, Router, Status
+from ninja.responses import NinjaJSONEncoder
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -28,6 +31,8 @@ router = Router(tags=["suppressions"])
 STATEMENTS = sql.named(Path(__file__).parent / "sql" / "suppressions.sql")
 MOST_AT_ONCE = 10_000
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+#: Of an address: whether we hold exactly it, since when it is suppressed, and since and until when paused.
+Found = tuple[bool, datetime | None, list[datetime] | None]
 
 
 class SuppressionBody(fields.Body):
@@ -131,12 +136,12 @@ def list_suppressions(request: ApiRequest, filters: Query[Filters], paging: Quer
 
 
 @router.post("/suppressions/check", response=CheckOut)
-def check_suppressions(request: ApiRequest, body: CheckBody) -> dict[str, Any]:
+def check_suppressions(request: ApiRequest, body: CheckBody) -> HttpResponse:
     """Who of up to 10 000 addresses may be sent marketing, in the order given; who has paused may not, and `detail`
     says until when."""
-    return {
-        "results": check(body.addresses, company=request.company, default_country=body.default_country),
-    }
+    results = check(body.addresses, company=request.company, default_country=body.default_country)
+    # Written as it is: to look at 10 000 results of our own a second time takes as long as to look them up.
+    return HttpResponse(json.dumps({"results": results}, cls=NinjaJSONEncoder), content_type="application/json")
 
 
 @router.post("/opt-ins", auth=Key("lift"), response={201: events.EventOut})
@@ -166,56 +171,50 @@ def opt_in(request: ApiRequest, body: OptInBody) -> Status[Any]:
 def check(texts: Sequence[str], *, company: Company, default_country: str) -> list[dict[str, Any]]:
     """One look-up for all. A number in E.164 that our tables hold is known to be canonical, so only
     the others are parsed, which would take longer than everything else together."""
-    ready = {text: Address("sms", text) for text in texts if _E164.fullmatch(text)}
-    found = _look_up(ready.values(), company=company)
-    parsed: dict[str, Address | InvalidAddress] = {}
+    ready = [Address("sms", text) for text in dict.fromkeys(texts) if _E164.fullmatch(text)]
+    looked_up = dict(zip([address.value for address in ready], _look_up(ready, company=company), strict=True))
+    answers = {text: _answer(text, "sms", found) for text, found in looked_up.items() if found[0]}
+    others: dict[str, Address] = {}
     for text in dict.fromkeys(texts):
-        if text in ready and found[ready[text]][0]:
-            parsed[text] = ready[text]
+        if text in answers:
             continue
         try:
-            parsed[text] = parse(text, default_country=default_country or None)
+            others[text] = parse(text, default_country=default_country or None)
         except InvalidAddress as problem:
-            parsed[text] = problem
-    others = [a for a in dict.fromkeys(parsed.values()) if isinstance(a, Address) and a not in found]
-    found |= _look_up(others, company=company)
-    return [_checked(text, parsed[text], found) for text in texts]
+            channel = "email" if "@" in text else "sms"
+            answers[text] = {"address": None, "channel": channel, "status": "invalid", "since": None}
+            answers[text]["detail"] = str(problem)
+    unseen = [address for address in dict.fromkeys(others.values()) if address.value not in looked_up]
+    looked_up |= zip([address.value for address in unseen], _look_up(unseen, company=company), strict=True)
+    for text, address in others.items():
+        answers[text] = _answer(address.value, address.channel, looked_up[address.value])
+    return [{"input": text, **answers[text]} for text in texts]
 
 
-def _checked(text: str, address: Address | InvalidAddress, found: dict[Address, Any]) -> dict[str, Any]:
-    if isinstance(address, InvalidAddress):
-        channel = "email" if "@" in text else "sms"
-        return {"input": text, "address": None, "channel": channel, "status": "invalid", "detail": str(address)}
-    _known, since, paused = found[address]
-    answer = {
-        "input": text,
-        "address": address.value,
-        "channel": address.channel,
-        "status": "suppressed" if since or paused else "reachable",
-        "since": since,
-    }
+def _answer(value: str, channel: str, found: Found) -> dict[str, Any]:
+    _known, since, paused = found
+    detail = None
     if paused:
-        began, until = paused
-        answer["since"] = began
-        answer["detail"] = f"Paused by the person until {until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}."
-    return answer
+        since, until = paused
+        detail = f"Paused by the person until {until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}."
+    status = "suppressed" if since else "reachable"
+    return {"address": value, "channel": channel, "status": status, "since": since, "detail": detail}
 
 
-def _look_up(addresses: Any, *, company: Company) -> dict[Address, tuple[bool, datetime | None, list[datetime] | None]]:
-    """Per address: whether we hold exactly it, since when it is suppressed, and since and until when paused."""
-    wanted = list(addresses)
-    if not wanted:
-        return {}
+def _look_up(addresses: Sequence[Address], *, company: Company) -> list[Found]:
+    """Of each address in the order given."""
+    if not addresses:
+        return []
     key = digest_key()
     columns = {
         "company": company.pk,
-        "channels": [a.channel for a in wanted],
-        "digests": [a.digest(key) for a in wanted],
-        "addresses": [a.value for a in wanted],
+        "digests": sql.in_hex(a.digest(key) for a in addresses),
+        # No address has a line break in it, and one text is written and read in no time.
+        "addresses": "\n".join([a.value for a in addresses]),
     }
     with connection.cursor() as cursor:
         cursor.execute(STATEMENTS["look_up"], columns)
-        return {wanted[n - 1]: (known, since, paused) for n, known, since, paused in cursor.fetchall()}
+        return cursor.fetchall()
 
 
 def _recorded(event_id: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import django
 
 django.setup()
 
-from bench import (
+from bench import (  # noqa: E402
     audience,
     check,
     dispatch,

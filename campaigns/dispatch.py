@@ -135,6 +135,7 @@ def hand_over(
     outcomes = _send(gateway, outgoing)
     if batch.pinned:
         outcomes = failover.tried_once(outcomes)
+    told_of_blocks = any(outcome.block for outcome in outcomes)
     with transaction.atomic():
         _store(
             batch,
@@ -148,8 +149,10 @@ def hand_over(
         )
         health.heed(gateway, outcomes)
         # Last, because it holds the next batch; and it waits for nobody.
+        following = None if told_of_blocks else then()
+    if told_of_blocks:  # before another batch is in hand, which would be lost with us
+        _heed(gateway, outgoing=outgoing, outcomes=outcomes)
         following = then()
-    _heed(gateway, outgoing=outgoing, outcomes=outcomes)
     if batch.campaign_id and not (following and following.campaign_id == batch.campaign_id):
         _run("finish", {"campaign": batch.campaign_id})
     return following
@@ -247,14 +250,14 @@ def _store(
     gap_ms: float,
     sent_at: Any,
 ) -> None:
-    again: dict[tuple[timedelta, int | None], list[int]] = {}
+    again: dict[tuple[timedelta, int | None, bool], list[int]] = {}
     done = list(zip(outgoing, outcomes, strict=True))
     if any(outcome.verdict is Verdict.RETRYABLE for outcome in outcomes):
         detour = failover.Detour(gateway, outgoing[0].channel)
         for message, outcome in done:
             if outcome.verdict is Verdict.RETRYABLE:
-                when = detour.after(outcome, country=message.country, sender=message.sender)
-                again.setdefault(when, []).append(message.id)
+                wait, other = detour.after(outcome, country=message.country, sender=message.sender)
+                again.setdefault((wait, other, not outcome.is_ours), []).append(message.id)
         done = [(message, outcome) for message, outcome in done if outcome.verdict is not Verdict.RETRYABLE]
     sizes = [measure(message.text) if message.channel == "sms" else None for message, _ in done]
     left_out = [row for row in rows if row[SUPPRESSED]]
@@ -271,9 +274,11 @@ def _store(
     }
     arguments = {"batch": batch.pk, "worker": worker, "gap_ms": gap_ms, "sent_at": sent_at}
     with transaction.atomic(savepoint=False):
-        for (wait, other), ids_again in again.items():
-            _run("give_up", {"batch": batch.pk, "ids": ids_again, "after": GIVE_UP_AFTER})
-            _run("again", {"batch": batch.pk, "ids": ids_again, "wait": wait, "gateway": other})
+        for (wait, other, refused), ids_again in again.items():
+            if refused:  # waiting for our own turn is no refusal, however many days a slow account takes
+                _run("give_up", {"batch": batch.pk, "ids": ids_again, "after": GIVE_UP_AFTER})
+            facts = {"ids": ids_again, "wait": wait, "gateway": other, "refused": refused}
+            _run("again", {"batch": batch.pk, **facts})
         _run("store", arguments | {name: _listed(values) for name, values in lists.items()})
 
 

@@ -111,7 +111,7 @@ def set_aside(batch: Batch, gateway: Gateway, *, worker: uuid.UUID, run: Run) ->
         for other, ids in groups.items():
             size = ADAPTERS[other.kind].batch_size if other else len(ids)
             for start in range(0, len(ids), size):
-                some = {"ids": ids[start : start + size], "wait": AT_ONCE if other else next_try}
+                some = {"ids": ids[start : start + size], "wait": AT_ONCE if other else next_try, "refused": False}
                 run("again", {"batch": batch.pk, "gateway": other and other.pk, **some})
         run("emptied", {"batch": batch.pk, "worker": worker})
     return True

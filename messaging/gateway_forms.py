@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MinValueValidator
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -211,6 +212,16 @@ class RouteForm(forms.ModelForm):
         if not self.errors and self._known(found):
             raise forms.ValidationError(_("You have this route already."))
         return found
+
+    def store(self) -> bool:
+        """False when somebody added the same at the same moment."""
+        try:
+            with transaction.atomic():
+                self.save()
+        except IntegrityError:
+            self.add_error(None, _("You have this route already."))
+            return False
+        return True
 
     def _known(self, found: dict[str, Any]) -> bool:
         same = {name: found[name] for name in ("channel", "country", "sender", "gateway")}

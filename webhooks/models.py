@@ -93,8 +93,12 @@ class Endpoint(CompanyModel):
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def try_again(self) -> int:
-        """At once, with all its retries anew and under the same id. What an attempt under way finds is not kept."""
-        return self.update(due_at=timezone.now(), attempts=0, delivered_at=None, response=None, error="")
+        """At once, with all its retries anew and under the same id. What an attempt under way finds is not kept.
+
+        What was about an erased person is never told again.
+        """
+        told_again = self.exclude(error=Delivery.Problem.ERASED)
+        return told_again.update(due_at=timezone.now(), attempts=0, delivered_at=None, response=None, error="")
 
 
 class DeliveryManager(ScopedManager.from_queryset(DeliveryQuerySet)):  # type: ignore[misc]

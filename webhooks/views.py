@@ -108,8 +108,8 @@ def again(request: MemberRequest, pk: int, delivery: int) -> HttpResponse:
     found = _endpoint_or_404(request, pk)
     rows = Delivery.objects.of(request.company).filter(endpoint=found)
     row = get_object_or_404(rows, pk=min(delivery, LARGEST_ID))
-    rows.filter(pk=row.pk).try_again()
-    messages.success(request, _("It is tried again at once."))
+    if rows.filter(pk=row.pk).try_again():
+        messages.success(request, _("It is tried again at once."))
     return redirect("webhooks:endpoint", pk=pk)
 
 

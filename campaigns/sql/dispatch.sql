@@ -57,7 +57,7 @@ later AS (
   INSERT INTO messaging_batch (company_id, gateway_id, campaign_id, category, status, due_at, tried_since)
   SELECT company_id, coalesce(%(gateway)s, gateway_id), campaign_id, category,
     CASE WHEN (SELECT status FROM campaign) = 'paused' THEN 'held' ELSE 'queued' END, clock_timestamp() + %(wait)s,
-    coalesce(tried_since, claimed_at)
+    coalesce(tried_since, CASE WHEN %(refused)s THEN claimed_at END)
   FROM messaging_batch WHERE id = %(batch)s AND (SELECT status FROM campaign) IS DISTINCT FROM 'cancelled'
   RETURNING id),
 moved AS (

@@ -65,8 +65,7 @@ class Shown:
 def gateways(request: MemberRequest) -> HttpResponse:
     """The list, and the routes; posting adds a route."""
     form = RouteForm(request.POST or None, company=request.company)
-    if request.method == "POST" and form.is_valid():
-        form.save()
+    if request.method == "POST" and form.is_valid() and form.store():
         messages.success(request, _("Added."))
         return redirect("messaging:gateways")
     queued = health.queued(request.company)
@@ -96,12 +95,12 @@ def gateway_add(request: MemberRequest) -> HttpResponse:
     form = AccountForm(request.POST or None, kind=kind)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
-            rows = Gateway.objects.of(request.company).select_for_update()
+            _take_turns(request.company)
             gateway = Gateway.objects.create(
                 company=request.company,
                 kind=kind,
                 name=form.cleaned_data["name"],
-                is_default=not rows.filter(is_default=True).exists(),
+                is_default=not Gateway.objects.of(request.company).filter(is_default=True).exists(),
                 settings=form.values(),
                 public_only=True,
             )
@@ -160,6 +159,7 @@ def gateway_default(request: MemberRequest, pk: int) -> HttpResponse:
         messages.error(request, _("Switch it on first."))
         return redirect("messaging:gateway", pk)
     with transaction.atomic():
+        _take_turns(request.company)
         Gateway.objects.of(request.company).filter(is_default=True).update(is_default=False)
         Gateway.objects.of(request.company).filter(pk=pk).update(is_default=True)
     messages.success(request, _("What no route says otherwise goes through this gateway now."))
@@ -208,6 +208,11 @@ def route_remove(request: MemberRequest, pk: int) -> HttpResponse:
 def _gateway(pk: int) -> Gateway:
     found: Gateway = get_object_or_404(Gateway.objects.filter(kind__in=ADAPTERS), pk=pk)
     return found
+
+
+def _take_turns(company: Company) -> None:
+    """A company has one default at most: two people who press at once come one after the other."""
+    Company.objects.select_for_update(no_key=True).get(pk=company.pk)
 
 
 def _waits_for(found: Gateway, company: Company) -> bool:

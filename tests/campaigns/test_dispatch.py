@@ -6,11 +6,12 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 
 from addressbook import consent
 from campaigns import audience, dispatch, gate
 from messaging.addresses import Address
-from messaging.gateways import ADAPTERS, Adapter, Outcome, Verdict
+from messaging.gateways import ADAPTERS, Adapter, Block, Outcome, Verdict
 from messaging.models import Batch, Gateway, HandsetMessage, Message
 from tests import make
 from tests.world import PHONE
@@ -255,3 +256,33 @@ def test_a_text_that_cannot_be_rendered_holds_up_no_other_campaign(world, campai
             continue
 
     assert HandsetMessage.objects.of(world.rival).count() == 1
+
+
+def test_a_block_that_cannot_be_written_takes_no_other_batch_with_it(world, scripted, campaign, monkeypatch):
+    other = make.campaign(world.acme, world.customers)
+    other.launch()
+    audience.build(other)
+    scripted.script = [Outcome(Verdict.REJECTED, block=Block.OPTED_OUT)]
+
+    def broken(**how):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(dispatch.blocks, "suppress", broken)
+    with pytest.raises(RuntimeError):
+        dispatch.run(category="marketing")
+
+    assert sorted(Batch.objects.of(world.acme).values_list("status", flat=True)) == ["done", "queued"]
+
+
+def test_days_in_which_an_account_is_slow_are_no_refusal(world, scripted, campaign):
+    """A million at one a second take twelve days."""
+    waits = Outcome(Verdict.RETRYABLE, retry_after=0, is_ours=True)
+    scripted.script = [waits]
+    dispatch.run(category="marketing", seconds=0.001)
+    Batch.objects.of(world.acme).update(tried_since=F("tried_since") - dispatch.GIVE_UP_AFTER * 2)
+    scripted.script = [waits, Outcome(Verdict.RETRYABLE)]
+
+    dispatch.run(category="marketing")
+
+    assert message(world).status == "queued"
+    assert message(world).batch.tried_since > make.long_ago(timedelta(hours=1))

@@ -11,6 +11,7 @@ from django.utils import timezone
 from campaigns import dispatch, gate
 from messaging import health
 from messaging.addresses import Address
+from messaging.gateway_forms import RouteForm
 from messaging.gateways import ADAPTERS, Outcome, Outgoing, Simulator, Verdict
 from messaging.models import Gateway, GatewayResult, GatewayTest, HandsetMessage, Message, Route
 from tests import make
@@ -373,6 +374,17 @@ def test_a_route_that_makes_no_sense_is_refused(owner, world, wrong):
 
     assert owner.post(LIST, {**fields, **wrong}).status_code == 422
     assert not Route.objects.of(world.acme).exists()
+
+
+def test_a_route_that_somebody_adds_at_the_same_moment_is_a_message_not_an_error(owner, world, monkeypatch):
+    found = simulator(world)
+    Route.objects.create(company=world.acme, channel="sms", gateway=found)
+    monkeypatch.setattr(RouteForm, "_known", lambda *_: False)  # as it was when the form looked
+
+    page = owner.post(LIST, {"gateway": found.pk, "channel": "sms", "rank": 1})
+
+    assert page.status_code == 422
+    assert "You have this route already." in page.content.decode()
 
 
 def test_a_rival_s_gateway_is_in_no_route(owner, world):

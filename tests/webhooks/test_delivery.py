@@ -6,9 +6,10 @@ import json
 import threading
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -295,6 +296,19 @@ def test_old_deliveries_go(world):
         deliveries.tidy()
 
     assert _only(world.acme).pk == new.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_waits_for_no_other_worker_s_outcomes(world):
+    """Each holds deliveries and endpoints; whoever waited for both in another order could wait for ever."""
+    endpoint, _secret = Endpoint.issue(company=world.acme, url="https://acme.example", events=list(EVENTS))
+    endpoint.send_test()
+    params = connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}
+    with psycopg.connect(**params) as other:
+        other.execute("SELECT FROM webhooks_endpoint WHERE id = %s FOR NO KEY UPDATE", [endpoint.pk])
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = 100")
+            assert len(deliveries._claim({})) == 1
 
 
 @pytest.mark.django_db(transaction=True)

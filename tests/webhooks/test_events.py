@@ -223,3 +223,19 @@ def test_a_reply_that_another_company_keeps_is_not_told_after_an_erasure(world, 
 
     delivery = Delivery.objects.of(world.acme).get(type="reply.received")
     assert (delivery.due_at, delivery.error) == (None, "erased")
+
+
+def test_a_reply_that_was_told_before_an_erasure_is_not_told_again_after_it(world):
+    with receiver(world.acme) as acme:
+        reply = Reply.objects.create(
+            company=world.rival, gateway=Gateway.objects.of(world.rival).get(), provider_id="a", sender=PHONE,
+            digest=Address("sms", PHONE).digest(digest_key()), to="36179", text="x", received_at=timezone.now(),
+        )  # fmt: skip
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT webhook_event_v1(%s, 'reply.received', %s)", [world.acme.pk, reply.pk])
+        deliver()
+        erasure.erase(world.contact, by=world.owner.user)
+        assert Delivery.objects.of(world.acme).filter(type="reply.received").try_again() == 0
+        deliver()
+
+    assert [event["type"] for event in acme.events].count("reply.received") == 1

@@ -22,7 +22,8 @@ picked AS MATERIALIZED (
     SELECT w.id FROM webhooks_delivery w
     WHERE w.endpoint_id = served.id AND w.lane = l.lane AND w.due_at <= clock_timestamp()
     ORDER BY w.due_at LIMIT served.n FOR UPDATE SKIP LOCKED) d),
-marked AS (UPDATE webhooks_endpoint SET served_at = clock_timestamp() WHERE id IN (SELECT id FROM served))
+marked AS (UPDATE webhooks_endpoint SET served_at = clock_timestamp() WHERE id IN (
+  SELECT e.id FROM webhooks_endpoint e JOIN served USING (id) FOR NO KEY UPDATE OF e SKIP LOCKED))
 UPDATE webhooks_delivery d
 SET due_at = clock_timestamp() + %(lease)s, attempts = d.attempts + 1, attempted_at = clock_timestamp()
 FROM picked, webhooks_endpoint e
@@ -40,27 +41,32 @@ FROM unnest(%(ids)s::bigint[], %(attempts)s::smallint[], %(responses)s::smallint
 WHERE d.id = o.id AND d.attempts = o.attempts AND d.due_at IS NOT NULL;
 
 -- name: well
-UPDATE webhooks_endpoint SET last_success_at = clock_timestamp(), failing_since = NULL WHERE id = ANY(%(endpoints)s);
+-- Workers lock endpoints in the order of their ids, here and below, so that none waits for another in a circle.
+UPDATE webhooks_endpoint SET last_success_at = clock_timestamp(), failing_since = NULL WHERE id IN (
+  SELECT id FROM webhooks_endpoint WHERE id = ANY(%(endpoints)s) ORDER BY id FOR NO KEY UPDATE);
 
 -- name: failed
-UPDATE webhooks_endpoint SET failing_since = coalesce(failing_since, clock_timestamp()) WHERE id = ANY(%(endpoints)s);
+UPDATE webhooks_endpoint SET failing_since = coalesce(failing_since, clock_timestamp()) WHERE id IN (
+  SELECT id FROM webhooks_endpoint WHERE id = ANY(%(endpoints)s) ORDER BY id FOR NO KEY UPDATE);
 
 -- name: disable
 -- Once: no row comes back for an endpoint that was switched off before.
 UPDATE webhooks_endpoint SET disabled_at = clock_timestamp(),
   disabled_why = CASE WHEN id = ANY(%(gone)s) THEN 'gone' ELSE 'failing' END
-WHERE id = ANY(%(endpoints)s) AND disabled_at IS NULL
-  AND (id = ANY(%(gone)s) OR failing_since < clock_timestamp() - %(after)s::interval)
+WHERE id IN (SELECT id FROM webhooks_endpoint WHERE id = ANY(%(endpoints)s) ORDER BY id FOR NO KEY UPDATE)
+  AND disabled_at IS NULL AND (id = ANY(%(gone)s) OR failing_since < clock_timestamp() - %(after)s::interval)
 RETURNING id, company_id;
 
 -- name: forget
--- Oldest first, a piece at a time: ids grow with time, so no index by time is needed.
-DELETE FROM webhooks_delivery WHERE created_at < clock_timestamp() - %(kept)s::interval AND id IN (
-  SELECT id FROM webhooks_delivery ORDER BY id LIMIT %(piece)s FOR UPDATE SKIP LOCKED)
+-- Oldest first, a piece at a time: ids grow with time, so no index by time is needed. Only what goes is locked.
+DELETE FROM webhooks_delivery WHERE id IN (
+  SELECT d.id FROM (SELECT id FROM webhooks_delivery ORDER BY id LIMIT %(piece)s) oldest JOIN webhooks_delivery d USING (id)
+  WHERE d.created_at < clock_timestamp() - %(kept)s::interval FOR UPDATE OF d SKIP LOCKED)
 RETURNING id;
 
 -- name: erased
--- A reply on a shared code may be kept by the company that owns the code, whose row stays as it is.
+-- A reply on a shared code may be kept by the company that owns the code, whose row stays as it is. What was told
+-- already is marked too: it is not told again.
 UPDATE webhooks_delivery d SET due_at = NULL, error = 'erased' FROM messaging_reply r
-WHERE d.company_id = %(company)s AND d.type = 'reply.received' AND d.due_at IS NOT NULL
+WHERE d.company_id = %(company)s AND d.type = 'reply.received'
   AND r.id = d.subject_id AND r.digest = ANY(%(digests)s::bytea[]);
